@@ -1,0 +1,51 @@
+# The one door to every task. `make demo` and `make test` need Python 3.11+, pip and npm, and nothing else.
+PYTHON ?= python3
+RUN    := .venv/bin
+DEV    := .venv-dev/bin
+JOBS   ?= 2
+
+.PHONY: demo test test-weights check format templates clean
+
+demo: .venv/ready  ## speak a paragraph, hear it again, compare
+	$(RUN)/python examples/demo.py out
+
+test: .venv-dev/ready  ## default suite: offline, no weights
+	$(DEV)/python -m pytest -m "not weights and not peers" -n $(JOBS)
+
+test-weights: .venv-dev/peers  ## suites on real checkpoints and against the original packages
+	$(DEV)/python -m pytest -m "weights or peers"
+
+check: .venv-dev/ready  ## format, lint, types, import contracts, file sizes
+	$(DEV)/ruff format --check .
+	$(DEV)/ruff check .
+	$(DEV)/mypy
+	$(DEV)/lint-imports
+	$(DEV)/python scripts/check_sizes.py
+
+format: .venv-dev/ready
+	$(DEV)/ruff format .
+	$(DEV)/ruff check --fix .
+
+templates: .venv-dev/ready  ## regenerate the ONNX templates that ship in the wheel
+	$(DEV)/python scripts/make_templates.py
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(RUN)/python -m pip install --quiet --editable .
+	touch $@
+
+# torch first and pinned: a later `torch` requirement is then met by what is there.
+.venv-dev/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-dev
+	$(DEV)/python -m pip install --quiet torch==2.13.0
+	$(DEV)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+# The original packages, for comparison only. Installed without their dependencies where those would pull CUDA.
+.venv-dev/peers: .venv-dev/ready requirements-peers.txt
+	$(DEV)/python -m pip install --quiet setuptools wheel
+	$(DEV)/python -m pip install --quiet --no-build-isolation --no-deps -r requirements-peers.txt
+	touch $@
+
+clean:
+	rm -rf .venv .venv-dev out build dist

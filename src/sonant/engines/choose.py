@@ -1,0 +1,66 @@
+"""Which engine opens a checkpoint, and why: engines are named by string and imported on use."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import platform
+from dataclasses import replace
+from typing import Any, Literal
+
+from sonant.engines.base import EngineOptions
+from sonant.errors import BadInput, MissingExtra, UnknownName
+from sonant.weights.checkpoint import Checkpoint
+
+__all__ = ["ENGINES", "available", "open_engine", "pick"]
+
+ENGINES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "torch", "fake": "numpy"}  # engine: its package
+DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
+Kind = Literal["seq2seq", "synth", "ctc"]
+KIND_OF = {"whisper": "seq2seq", "kokoro": "synth", "wav2vec2": "ctc"}
+
+
+def available() -> list[str]:
+    """Names of the engines whose package is installed, best first; nothing is imported."""
+    return [name for name, package in ENGINES.items() if importlib.util.find_spec(package) is not None]
+
+
+def pick(options: EngineOptions) -> tuple[str, str]:
+    """Name of the engine for these options, and the reason in words.
+
+    Raises:
+        UnknownName: no engine of that name.
+        MissingExtra: it is known but not installed.
+    """
+    if options.engine != "auto":
+        if options.engine not in ENGINES:
+            raise UnknownName("engine", options.engine, ENGINES)
+        if options.engine not in available():
+            raise MissingExtra(f"engine {options.engine} is not installed; run: pip install 'sonant[{options.engine}]'")
+        return options.engine, "asked for"
+    installed = available()
+    if options.device == "cuda" or (options.device == "auto" and "torch" in installed and _cuda()):
+        return "torch", "CUDA is there and torch is installed"
+    for name in ("openvino", "onnxruntime", "torch"):
+        if name in installed:
+            return name, f"the fastest engine installed for the {platform.machine()} CPU"
+    raise MissingExtra("no engine is installed; run: pip install sonant")
+
+
+def open_engine(checkpoint: Checkpoint, options: EngineOptions) -> Any:
+    """Open a checkpoint with the engine that the options ask for.
+
+    Returns:
+        A ``Seq2Seq``, ``Synth`` or ``Ctc`` (see ``engines.base``), by the checkpoint's family.
+    """
+    if options.dtype not in DTYPES:
+        raise BadInput(f"dtype {options.dtype!r} is not known; allowed: {', '.join(DTYPES)}")
+    engine, _reason = pick(options)
+    module = importlib.import_module(f"sonant.engines.engine_{engine}.{KIND_OF[checkpoint.family]}")
+    return module.open(checkpoint, replace(options, engine=engine))
+
+
+def _cuda() -> bool:
+    """Whether a CUDA device answers. Imports torch, so only asked where torch is installed."""
+    torch = importlib.import_module("torch")
+    return bool(torch.cuda.is_available())
