@@ -42,9 +42,10 @@ templates: .venv-dev/ready  ## regenerate the ONNX templates that ship in the wh
 	touch $@
 
 # The original packages, for comparison only. Installed without their dependencies where those would pull CUDA.
-.venv-dev/peers: .venv-dev/ready requirements-peers.txt
-	$(DEV)/python -m pip install --quiet setuptools wheel
-	$(DEV)/python -m pip install --quiet --no-build-isolation --no-deps -r requirements-peers.txt
+.venv-dev/peers: .venv-dev/ready requirements-peers.txt requirements-peers-bare.txt
+	$(DEV)/python -m pip install --quiet "setuptools<81" wheel
+	$(DEV)/python -m pip install --quiet -r requirements-peers.txt
+	$(DEV)/python -m pip install --quiet --no-build-isolation --no-deps -r requirements-peers-bare.txt
 	touch $@
 
 clean:

@@ -1,15 +1,15 @@
-"""Every error that sonant raises on purpose. Each also inherits the builtin that fits, so plain ``except`` clauses keep working.
+"""Every error that sonant raises on purpose; each also inherits the builtin that fits, so old ``except`` clauses work.
 
-    SonantError
-    ├── BadInput (ValueError)            what the user gave can't be used: text, audio, an option
-    │   ├── UnreadableAudio              a file that no decoder opens, or that holds no samples
-    │   ├── UnspeakableText              no symbol that can be spoken, or one that has no reading
-    │   └── UnknownName (LookupError)    a model, voice, language or engine that isn't there; lists the nearest
-    ├── ModelFileMissing (FileNotFoundError)   a weight file that isn't in the cache and can't be fetched
-    ├── CorruptFile (ValueError)         a file whose checksum or structure is wrong
-    ├── UnsupportedCheckpoint (ValueError)     a key, shape or config that no family of ours has
-    ├── MissingExtra (ImportError)       an optional package that this call needs; says the pip command
-    └── OutputError (OSError)            a result that couldn't be written whole; nothing is left behind
+SonantError
+├── BadInput (ValueError)            what the user gave can't be used: text, audio, an option
+│   ├── UnreadableAudio              a file that no decoder opens, or that holds no samples
+│   ├── UnspeakableText              no symbol that can be spoken, or one that has no reading
+│   └── UnknownName (LookupError)    a model, voice, language or engine that isn't there; lists the nearest
+├── ModelFileMissing (FileNotFoundError)   a weight file that isn't in the cache and can't be fetched
+├── CorruptFile (ValueError)         a file whose checksum or structure is wrong
+├── UnsupportedCheckpoint (ValueError)     a key, shape or config that no family of ours has
+├── MissingExtra (ImportError)       an optional package that this call needs; says the pip command
+└── OutputError (OSError)            a result that couldn't be written whole; nothing is left behind
 """
 
 from __future__ import annotations

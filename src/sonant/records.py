@@ -1,6 +1,6 @@
 """The results of both directions as frozen records: plain data, NumPy inside, times in seconds from the start.
 
-A record is data alone. ``save`` finds the writer by name when it is called, since file formats live in rooms above this one.
+A record is data alone. ``save`` finds the writer by name when it is called: file formats live in rooms above this one.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class Transcript:
         return tuple(word for segment in self.segments for word in segment.words)
 
     def save(self, path: str | Path, **options: Any) -> Path:
-        """Write the transcript; the suffix chooses the format (txt, srt, vtt, json, ...). See ``sonant.asr.writers``."""
+        """Write the transcript; the suffix chooses the format (txt, srt, vtt, json ...). See ``sonant.asr.writers``."""
         return importlib.import_module("sonant.asr.writers").write(path, self, **options)
 
 
@@ -194,7 +194,7 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A Kokoro voice: ``styles`` (510, 256) float32, row n - 1 for n phonemes; columns 0-127 timbre, 128-255 prosody."""
+    """A Kokoro voice: ``styles`` (510, 256) float32, row n - 1 for n phonemes; columns 0-127 timbre, then prosody."""
 
     name: str
     styles: NDArray[np.float32]

@@ -14,7 +14,12 @@ from sonant.weights.checkpoint import Checkpoint
 
 __all__ = ["ENGINES", "available", "open_engine", "pick"]
 
-ENGINES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "torch", "fake": "numpy"}  # engine: its package
+ENGINES = {
+    "openvino": "openvino",
+    "onnxruntime": "onnxruntime",
+    "torch": "torch",
+    "fake": "numpy",
+}  # engine: its package
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 Kind = Literal["seq2seq", "synth", "ctc"]
 KIND_OF = {"whisper": "seq2seq", "kokoro": "synth", "wav2vec2": "ctc"}

@@ -1,0 +1,142 @@
+"""The public functions: resolve a name to files, open an engine, hand both to the flow. CLI and server call only this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sonant.doctor import Doctor, examine
+from sonant.engines.base import EngineOptions
+from sonant.engines.choose import open_engine
+from sonant.errors import BadInput
+from sonant.records import Audio, Speech, Transcript
+from sonant.weights import catalog, store, voices
+from sonant.weights.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from sonant.asr.pipeline import Recognizer
+    from sonant.tts.pipeline import Speaker
+
+__all__ = [
+    "doctor",
+    "fetch",
+    "list_models",
+    "list_voices",
+    "load_asr",
+    "load_tts",
+    "path",
+    "speak",
+    "transcribe",
+    "verify",
+]
+
+Progress = Callable[[str, int, int], None]  # label, done, total (bytes)
+
+
+def load_tts(
+    model: str | Path = "kokoro-82m",
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    dtype: str = "auto",
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> Speaker:
+    """Open a speech synthesiser.
+
+    Args:
+        model: catalog id or alias, or a folder that holds a Kokoro checkpoint.
+        engine: "auto", "openvino", "onnxruntime", "torch" or "fake".
+        device: "auto", "cpu", "cuda" or "mps".
+        dtype: "auto", "float32", "bfloat16", "float16" or "int8".
+        threads: CPU threads, 0 for the runtime's choice.
+        progress: called with (label, bytes done, bytes in all) while weights are fetched.
+
+    Raises:
+        UnknownName: no such model.
+        ModelFileMissing: its files can't be had.
+        BadInput: it is no synthesiser.
+    """
+    from sonant.tts.pipeline import Speaker
+
+    options = EngineOptions(engine, device, dtype, threads)
+    checkpoint = _resolve(model, "kokoro", options, progress)
+    return Speaker(open_engine(checkpoint, options), checkpoint, partial(voices.load, checkpoint))
+
+
+def load_asr(
+    model: str | Path = "whisper-base",
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    dtype: str = "auto",
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> Recognizer:
+    """Open a speech recogniser; the arguments are those of ``load_tts``."""
+    from sonant.asr.pipeline import Recognizer
+
+    options = EngineOptions(engine, device, dtype, threads)
+    checkpoint = _resolve(model, "whisper", options, progress)
+    return Recognizer(open_engine(checkpoint, options), checkpoint)
+
+
+def speak(text: str, voice: str = "af_heart", *, model: str | Path = "kokoro-82m", **options: Any) -> Speech:
+    """Say a text once. To say several, keep what ``load_tts`` returns."""
+    return load_tts(model).speak(text, voice, **options)
+
+
+def transcribe(audio: str | Path | Audio, *, model: str | Path = "whisper-base", **options: Any) -> Transcript:
+    """Write down one recording. For several, keep what ``load_asr`` returns."""
+    return load_asr(model).transcribe(audio, **options)
+
+
+def list_models() -> tuple[catalog.Row, ...]:
+    """Every checkpoint of the catalog."""
+    return catalog.rows()
+
+
+def list_voices(model: str = "kokoro-82m") -> tuple[catalog.VoiceRow, ...]:
+    """Every voice of a synthesiser, with language, gender and grade."""
+    return catalog.find(model).voices
+
+
+def fetch(model: str, progress: Progress | None = None) -> Checkpoint:
+    """Bring a model into the cache, verified; nothing happens when it is there."""
+    return store.resolve(model, progress=progress)
+
+
+def verify(model: str) -> None:
+    """Hash a cached model's files again.
+
+    Raises:
+        CorruptFile: names the file that differs.
+    """
+    store.verify(model)
+
+
+def path(model: str) -> Path:
+    """Folder of a cached model.
+
+    Raises:
+        ModelFileMissing: it has not been fetched yet.
+    """
+    return store.resolve(model, offline=True).folder
+
+
+def doctor() -> Doctor:
+    """What this machine has, what would be chosen, and why."""
+    return examine()
+
+
+def _resolve(model: str | Path, family: str, options: EngineOptions, progress: Progress | None) -> Checkpoint:
+    """The checkpoint of a name or folder, checked to be of the wanted family; the fake engine needs no files."""
+    if options.engine == "fake":
+        return Checkpoint(f"fake-{family}", family, Path(), (), {})
+    checkpoint = store.resolve(model, progress=progress)
+    if checkpoint.family != family:
+        task = {"kokoro": "speak", "whisper": "transcribe"}[family]
+        raise BadInput(f"{checkpoint.id} is a {checkpoint.family} model; `{task}` needs one of the {family} family")
+    return checkpoint
