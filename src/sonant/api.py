@@ -1,4 +1,4 @@
-"""The public functions: resolve a name to files, open an engine, hand both to the flow. CLI and server call only this."""
+"""The public functions: resolve a name, open an engine, hand both to the flow. CLI and server call only this."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The seam: three protocols, by kind of network. Only what stands behind them knows a framework.
 
-Legend: B windows or utterances, R decoder rows (B times beams), L tokens, V vocabulary, T feature frames, F output frames,
-N samples. Everything that crosses the seam is NumPy, but for ``Memory``, which stays on the device.
+Legend: B windows or utterances, R decoder rows (B times beams), L tokens, V vocabulary, T feature frames, F output
+frames, N samples. All that crosses the seam is NumPy, but ``Memory``, which stays on the device.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Ctc(Protocol):
     def log_probs(
         self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """(B, N) zero-padded 16 kHz waveforms with (B,) lengths -> (B, F, V) log-probabilities and (B,) frame counts."""
+        """(B, N) 16 kHz zero-padded waveforms, (B,) lengths -> (B, F, V) log-probabilities and (B,) frame counts."""
 
     def hidden_states(
         self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], layer: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import platform
+import shutil
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -44,7 +45,7 @@ def pick(options: EngineOptions) -> tuple[str, str]:
             raise MissingExtra(f"engine {options.engine} is not installed; run: pip install 'sonant[{options.engine}]'")
         return options.engine, "asked for"
     installed = available()
-    if options.device == "cuda" or (options.device == "auto" and "torch" in installed and _cuda()):
+    if options.device == "cuda" or (options.device == "auto" and "torch" in installed and _nvidia()):
         return "torch", "CUDA is there and torch is installed"
     for name in ("openvino", "onnxruntime", "torch"):
         if name in installed:
@@ -65,7 +66,8 @@ def open_engine(checkpoint: Checkpoint, options: EngineOptions) -> Any:
     return module.open(checkpoint, replace(options, engine=engine))
 
 
-def _cuda() -> bool:
-    """Whether a CUDA device answers. Imports torch, so only asked where torch is installed."""
-    torch = importlib.import_module("torch")
-    return bool(torch.cuda.is_available())
+def _nvidia() -> bool:
+    """Whether an NVIDIA driver is there and torch can use it; torch is imported only where a driver is."""
+    if shutil.which("nvidia-smi") is None:
+        return False
+    return bool(importlib.import_module("torch").cuda.is_available())
