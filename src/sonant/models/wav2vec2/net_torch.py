@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -73,30 +74,31 @@ class ConvLayer(nn.Module):
         channels = config.conv_dim[index]
         self.kernel, self.stride = config.conv_kernel[index], config.conv_stride[index]
         self.conv = nn.Conv1d(channels_in, channels, self.kernel, self.stride, bias=config.conv_bias)
-        self.kind = config.feat_extract_norm if config.feat_extract_norm == "layer" or index == 0 else "none"
-        if self.kind == "layer":
-            self.layer_norm: nn.Module = nn.LayerNorm(channels)
-        elif self.kind == "group":
+        self.layer_norm: nn.LayerNorm | nn.GroupNorm | None = None
+        if config.feat_extract_norm == "layer":
+            self.layer_norm = nn.LayerNorm(channels)
+        elif index == 0:
             self.layer_norm = nn.GroupNorm(channels, channels)
 
     def forward(self, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C_in, N), (B,) -> (B, C, N'), (B,)."""
         hidden = self.conv(hidden)
         lengths = torch.div(lengths - self.kernel, self.stride, rounding_mode="floor") + 1
-        if self.kind == "layer":
+        if isinstance(self.layer_norm, nn.LayerNorm):
             hidden = self.layer_norm(hidden.transpose(1, 2)).transpose(1, 2)
-        elif self.kind == "group":
-            hidden = self._masked_group_norm(hidden, lengths)
+        elif isinstance(self.layer_norm, nn.GroupNorm):
+            hidden = self._masked_group_norm(hidden, lengths, self.layer_norm)
         return functional.gelu(hidden), lengths
 
-    def _masked_group_norm(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+    @staticmethod
+    def _masked_group_norm(hidden: Tensor, lengths: Tensor, norm: nn.GroupNorm) -> Tensor:
         """Normalise every channel over its valid frames: one group a channel, so the mean runs over time alone."""
         mask = frame_mask(lengths, hidden.shape[2])[:, None, :].to(hidden.dtype)  # (B, 1, F)
         count = lengths[:, None, None].to(hidden.dtype)
         mean = (hidden * mask).sum(2, keepdim=True) / count
         variance = ((hidden - mean).square() * mask).sum(2, keepdim=True) / count
-        normed = (hidden - mean) * torch.rsqrt(variance + self.layer_norm.eps)
-        return normed * self.layer_norm.weight[:, None] + self.layer_norm.bias[:, None]
+        normed = (hidden - mean) * torch.rsqrt(variance + norm.eps)
+        return normed * norm.weight[:, None] + norm.bias[:, None]
 
 
 class FeatureEncoder(nn.Module):
@@ -217,8 +219,7 @@ class EncoderLayer(nn.Module):
         self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.feed_forward = FeedForward(config)
         self.final_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        if config.adapter_attn_dim:
-            self.adapter_layer = AdapterLayer(config)
+        self.adapter_layer = AdapterLayer(config) if config.adapter_attn_dim else None
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """(B, F, D), mask (B, 1, 1, F) -> (B, F, D), without the adapter."""
@@ -252,12 +253,11 @@ class Encoder(nn.Module):
         if not self.stable:
             hidden = self.layer_norm(hidden)
         states = [hidden]
-        for index, layer in enumerate(self.layers):
+        for index, layer in enumerate(cast("list[EncoderLayer]", self.layers)):
             hidden = layer(hidden, mask[:, None, None, :])
-            if adapters is not None:
-                hidden = hidden + layer.adapter_layer.rows(hidden, adapters, index)
-            elif hasattr(layer, "adapter_layer"):
-                hidden = hidden + layer.adapter_layer(hidden)
+            if layer.adapter_layer is not None:
+                adapter = layer.adapter_layer
+                hidden = hidden + (adapter(hidden) if adapters is None else adapter.rows(hidden, adapters, index))
             states.append(hidden)
         return (self.layer_norm(hidden) if self.stable else hidden), states
 
