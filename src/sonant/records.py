@@ -71,6 +71,7 @@ class Segment:
         compression_ratio: zlib ratio of the window's text; high means repetition.
         no_speech_prob: probability of the no-speech token.
         language: ISO code of this segment.
+        characters: single characters with times, when they were asked for and the model knows them (CTC).
     """
 
     start_s: float
@@ -83,6 +84,7 @@ class Segment:
     compression_ratio: float = 0.0
     no_speech_prob: float = 0.0
     language: str | None = None
+    characters: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,9 +108,21 @@ class Ctc(Protocol):
     description: str
 
     def log_probs(
-        self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]
+        self,
+        waveforms: NDArray[np.float32],
+        lengths: NDArray[np.int64],
+        languages: Sequence[str] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """(B, N) 16 kHz zero-padded waveforms, (B,) lengths -> (B, F, V) log-probabilities and (B,) frame counts."""
+        """Hear a zero-padded batch of 16 kHz waveforms.
+
+        Args:
+            waveforms: (B, N) float32, normalised as the checkpoint wants.
+            lengths: (B,) samples.
+            languages: adapter of each row, for checkpoints that have adapters (MMS); a batch may mix them.
+
+        Returns:
+            (B, F, V) log-probabilities, -inf past the symbols of a row's language, and (B,) frame counts.
+        """
 
     def hidden_states(
         self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], layer: int

@@ -1,0 +1,245 @@
+"""The flow for CTC networks: audio -> windows -> log-probabilities -> search -> words -> segments.
+
+Long audio is heard in windows with context on both sides (``frames``), several at a time; the kept frames join to the
+log-probabilities of the whole file, so search and times know nothing of windows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonant.asr.frames import FrameWindow, FrameWindows
+from sonant.audio import io
+from sonant.decode.ctc import BeamOptions, Hypothesis, beam, greedy
+from sonant.decode.ngram import NgramModel, read_arpa
+from sonant.engines.base import Ctc
+from sonant.errors import BadInput
+from sonant.records import Audio, Segment, Transcript, Window, Word
+from sonant.text.vocab import CtcVocabulary, read_vocabulary
+from sonant.weights.checkpoint import Checkpoint
+
+__all__ = ["CtcOptions", "CtcRecognizer", "normalise"]
+
+SAMPLE_RATE = 16_000
+NORM_FLOOR = 1e-7  # added to the variance, as the family's feature extractor does
+QUIET_PEAK = 1e-5  # peak under which a file counts as silent: -100 dBFS
+
+
+@dataclass(frozen=True, slots=True)
+class CtcOptions:
+    """Settings of a CTC transcription.
+
+    Attributes:
+        language: adapter language (MMS); None for checkpoints with one language.
+        chunk_s: seconds kept from each window.
+        context_s: seconds heard but not kept on each side of it.
+        batch_size: windows heard together.
+        beam: settings of the beam search; None decodes greedily unless a language model or hotwords are given.
+        language_model: an ARPA file or a model; its words decide between equal sounds.
+        hotwords: words to favour.
+        characters: also give every character its times.
+        pause_s: a pause this long between two words ends a segment.
+        max_segment_s: a segment is ended at a word once it is this long.
+    """
+
+    language: str | None = None
+    chunk_s: float = 16.0
+    context_s: float = 2.0
+    batch_size: int = 4
+    beam: BeamOptions | None = None
+    language_model: str | Path | NgramModel | None = None
+    hotwords: tuple[str, ...] = ()
+    characters: bool = False
+    pause_s: float = 0.8
+    max_segment_s: float = 20.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name, least in (("chunk_s", 0.02), ("context_s", 0.0), ("batch_size", 1), ("max_segment_s", 0.1)):
+            if getattr(self, name) < least:
+                raise BadInput(f"{name} is {getattr(self, name)}; it must be at least {least}")
+
+
+def normalise(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Zero mean and unit variance, as checkpoints with ``do_normalize`` were trained."""
+    return ((samples - samples.mean()) / np.sqrt(samples.var() + NORM_FLOOR)).astype(np.float32)
+
+
+class CtcRecognizer:
+    """A recogniser of the wav2vec 2.0 family; safe to share between threads as far as its engine is."""
+
+    def __init__(self, engine: Ctc, checkpoint: Checkpoint) -> None:
+        """Hold an opened engine and its checkpoint; nothing is read until a language is needed."""
+        self.engine, self.checkpoint = engine, checkpoint
+        self.hop, self.field = engine.config.samples_per_frame, engine.config.receptive_field
+        self.normalise = bool(checkpoint.config.get("do_normalize", True))
+        self._vocabularies: dict[str | None, CtcVocabulary] = {}
+
+    def vocabulary(self, language: str | None = None) -> CtcVocabulary:
+        """Symbols of the head, for a language where the checkpoint has several.
+
+        Raises:
+            BadInput: the head and the vocabulary differ in size; says both.
+        """
+        if language not in self._vocabularies:
+            blank = int(self.checkpoint.config.get("pad_token_id") or 0)
+            found = read_vocabulary(self.checkpoint.folder / "vocab.json", blank=blank, language=language)
+            size = self.engine.config.vocab_size
+            if found.language is None and len(found.symbols) != size:
+                raise BadInput(f"vocab.json has {len(found.symbols)} symbols but the CTC head has {size} outputs")
+            self._vocabularies[language] = found
+        return self._vocabularies[language]
+
+    def transcribe(
+        self,
+        audio: str | Path | Audio | NDArray[np.float32],
+        options: CtcOptions | None = None,
+        progress: Callable[[float], None] | None = None,
+        **changes: Any,
+    ) -> Transcript:
+        """Write down one recording.
+
+        Args:
+            audio: a file, an ``Audio`` of any rate, or (N,) float32 samples at 16 kHz.
+            options: see ``CtcOptions``; ``changes`` override single fields.
+            progress: called with the seconds heard so far.
+            **changes: fields of ``CtcOptions``.
+
+        Raises:
+            UnreadableAudio: the file holds no sound.
+            UnknownName: the checkpoint has no such language.
+        """
+        options = replace(options or CtcOptions(), **changes)
+        vocabulary = self.vocabulary(options.language)
+        heard = _Heard(progress)
+        stretches = list(self.emissions(heard.watch(_blocks(audio)), options))
+        log_probs = np.concatenate(stretches) if stretches else np.zeros((0, len(vocabulary.symbols)), np.float32)
+        duration_s = heard.samples / SAMPLE_RATE
+        if heard.peak < QUIET_PEAK or len(log_probs) == 0:
+            reason = "the audio is silent" if heard.peak < QUIET_PEAK else "the audio is shorter than one frame"
+            return Transcript(
+                (),
+                options.language,
+                duration_s,
+                windows=(Window(0.0, duration_s, "skipped", reason),),
+                warnings=(reason,),
+            )
+        hypothesis = self._search(log_probs[:, : len(vocabulary.symbols)], vocabulary, options)
+        words, characters = self.timed(hypothesis, vocabulary)
+        segments = _segments(words, characters if options.characters else [], options)
+        return Transcript(segments, options.language, duration_s, windows=(Window(0.0, duration_s, "accepted"),))
+
+    def emissions(self, blocks: Iterable[NDArray[np.float32]], options: CtcOptions) -> Iterator[NDArray[np.float32]]:
+        """Log-probabilities (F, V) of successive stretches; concatenated they are those of the whole file."""
+        frames_per_s = SAMPLE_RATE / self.hop
+        context = round(options.context_s * frames_per_s)
+        cutter = FrameWindows(
+            max(1, round(options.chunk_s * frames_per_s)), context, context, hop=self.hop, field=self.field
+        )
+        windows = cutter.cut(blocks)
+        while batch := list(itertools.islice(windows, options.batch_size)):
+            yield from self.hear(batch, options.language)
+
+    def hear(self, windows: Sequence[FrameWindow], language: str | None) -> list[NDArray[np.float32]]:
+        """Log-probabilities of the kept frames of some windows, in one call of the network."""
+        lengths = np.array([len(window.samples) for window in windows], np.int64)
+        waveforms = np.zeros((len(windows), int(lengths.max())), np.float32)
+        for row, window in enumerate(windows):
+            waveforms[row, : lengths[row]] = normalise(window.samples) if self.normalise else window.samples
+        languages = None if language is None else [language] * len(windows)
+        log_probs, _frames = self.engine.log_probs(waveforms, lengths, languages)
+        return [log_probs[row, window.skip : window.skip + window.keep] for row, window in enumerate(windows)]
+
+    def timed(self, hypothesis: Hypothesis, vocabulary: CtcVocabulary) -> tuple[list[Word], list[Word]]:
+        """Words and characters of a hypothesis, with seconds and confidences."""
+        frame_s = self.hop / SAMPLE_RATE
+        words: list[Word] = []
+        characters: list[Word] = []
+        pending: list[Word] = []
+
+        def close() -> None:
+            if pending:
+                confidence = float(np.mean([letter.confidence for letter in pending]))
+                text = "".join(letter.text for letter in pending)
+                words.append(Word(text, pending[0].start_s, pending[-1].end_s, confidence))
+                pending.clear()
+
+        delimiter = vocabulary.ids.get(vocabulary.delimiter)
+        for symbol, span in zip(hypothesis.ids, hypothesis.spans, strict=True):
+            if symbol == delimiter:
+                close()
+            elif symbol not in vocabulary.silent:
+                letter = Word(vocabulary.symbols[symbol], span.start * frame_s, span.end * frame_s, span.confidence)
+                pending.append(letter)
+                characters.append(letter)
+        close()
+        return words, characters
+
+    def _search(self, log_probs: NDArray[np.float32], vocabulary: CtcVocabulary, options: CtcOptions) -> Hypothesis:
+        """Greedy, or beam where a language model, hotwords or beam settings ask for it."""
+        if options.beam is None and options.language_model is None and not options.hotwords:
+            return greedy(log_probs, vocabulary.blank)
+        model = options.language_model
+        if isinstance(model, str | Path):
+            model = read_arpa(Path(model))
+        settings = options.beam or BeamOptions()
+        if options.hotwords:
+            settings = replace(settings, hotwords=options.hotwords)
+        return beam(log_probs, vocabulary, model, settings)[0]
+
+
+class _Heard:
+    """Counts what passes: samples and peak, for the report."""
+
+    def __init__(self, progress: Callable[[float], None] | None) -> None:
+        self.samples, self.peak, self.progress = 0, 0.0, progress
+
+    def watch(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """The same blocks."""
+        for block in blocks:
+            self.samples += len(block)
+            self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
+            if self.progress:
+                self.progress(self.samples / SAMPLE_RATE)
+            yield block
+
+
+def _blocks(audio: str | Path | Audio | NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Blocks of 16 kHz samples of any source."""
+    if isinstance(audio, str | Path):
+        return io.stream(audio, SAMPLE_RATE)
+    return iter([io.as_samples(audio, SAMPLE_RATE)])
+
+
+def _segments(words: Sequence[Word], characters: Sequence[Word], options: CtcOptions) -> tuple[Segment, ...]:
+    """Words grouped at pauses and at the longest allowed length."""
+    groups: list[list[Word]] = []
+    for word in words:
+        group = groups[-1] if groups else []
+        if (
+            not group
+            or word.start_s - group[-1].end_s >= options.pause_s
+            or word.end_s - group[0].start_s > options.max_segment_s
+        ):
+            groups.append([word])
+        else:
+            group.append(word)
+    return tuple(
+        Segment(
+            group[0].start_s,
+            group[-1].end_s,
+            " " + " ".join(word.text for word in group),
+            words=tuple(group),
+            avg_logprob=float(np.mean([np.log(max(word.confidence or 0.0, 1e-10)) for word in group])),
+            language=options.language,
+            characters=tuple(letter for letter in characters if group[0].start_s <= letter.start_s < group[-1].end_s),
+        )
+        for group in groups
+    )

@@ -1,0 +1,97 @@
+"""wav2vec 2.0 in torch: the float32 reference on the CPU, and the engine for CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
+
+from sonant.engines.base import EngineOptions
+from sonant.errors import BadInput, UnsupportedCheckpoint
+from sonant.models.wav2vec2.adapters import PARTS, AdapterCache, stack
+from sonant.models.wav2vec2.config import Wav2Vec2Config
+from sonant.models.wav2vec2.names import canonical
+from sonant.models.wav2vec2.net_torch import AdapterWeights, Wav2Vec2ForCTC
+from sonant.weights.checkpoint import Checkpoint
+
+__all__ = ["TorchCtc", "open"]
+
+DTYPES = {"auto": torch.float32, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class TorchCtc:
+    """The ``Ctc`` protocol over the reference network."""
+
+    def __init__(self, net: Wav2Vec2ForCTC, adapters: AdapterCache | None, device: str, dtype: torch.dtype) -> None:
+        self.config = net.config
+        self.net = net.to(device=device, dtype=dtype).eval()
+        self.adapters, self.device, self.dtype = adapters, device, dtype
+        self.description = f"torch, {device}, {str(dtype).removeprefix('torch.')}"
+
+    @torch.inference_mode()
+    def log_probs(
+        self,
+        waveforms: NDArray[np.float32],
+        lengths: NDArray[np.int64],
+        languages: Sequence[str] | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """See ``engines.base.Ctc``."""
+        sounds, counts = self._inputs(waveforms, lengths)
+        weights, heads = (None, None) if languages is None else self._languages(languages)
+        logits, frames = self.net(sounds, counts, weights, heads)
+        return logits.float().log_softmax(2).cpu().numpy(), frames.cpu().numpy()
+
+    @torch.inference_mode()
+    def hidden_states(
+        self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], layer: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """See ``engines.base.Ctc``."""
+        if not 0 <= layer <= self.config.num_hidden_layers:
+            raise BadInput(f"layer {layer} is out of range; allowed: 0 to {self.config.num_hidden_layers}")
+        heard = self.net.wav2vec2(*self._inputs(waveforms, lengths))
+        return heard.states[layer].float().cpu().numpy(), heard.frames.cpu().numpy()
+
+    def _inputs(self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        sounds = torch.from_numpy(waveforms).to(device=self.device, dtype=self.dtype)
+        return sounds, torch.from_numpy(lengths).to(self.device)
+
+    def _languages(self, languages: Sequence[str]) -> tuple[AdapterWeights, list[tuple[Tensor, Tensor]]]:
+        """Adapters and heads of each row."""
+        if self.adapters is None:
+            raise BadInput("this checkpoint has no language adapters; leave the language out")
+        rows = [self.adapters.get(language) for language in languages]
+
+        def tensor(array: NDArray[np.float32]) -> Tensor:
+            return torch.from_numpy(array).to(device=self.device, dtype=self.dtype)
+
+        stacked = stack(rows)
+        heads = [(tensor(row.head_weight), tensor(row.head_bias)) for row in rows]
+        return AdapterWeights(*(tensor(stacked[part]) for part in PARTS)), heads
+
+
+def open(checkpoint: Checkpoint, options: EngineOptions) -> TorchCtc:  # noqa: A001  the name every engine module has
+    """Open a wav2vec 2.0 checkpoint.
+
+    Raises:
+        UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
+    """
+    if options.dtype not in DTYPES:
+        raise BadInput(f"the torch engine has no {options.dtype} for this family; allowed: {', '.join(DTYPES)}")
+    config = Wav2Vec2Config.from_hf(checkpoint.config)
+    state: dict[str, Tensor] = {}
+    for path in checkpoint.weights:
+        state.update({canonical(key): tensor.float() for key, tensor in load_file(path).items()})
+    with torch.device("meta"):
+        net = Wav2Vec2ForCTC(config)
+    try:
+        net.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise UnsupportedCheckpoint(f"{checkpoint.id} does not fit its config.json: {reason[:300]}") from error
+    adapters = AdapterCache(checkpoint.folder, config) if config.adapter_attn_dim else None
+    device = "cuda" if options.device == "auto" and torch.cuda.is_available() else options.device.replace("auto", "cpu")
+    return TorchCtc(net, adapters, device, DTYPES[options.dtype])

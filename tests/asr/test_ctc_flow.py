@@ -1,0 +1,132 @@
+"""The CTC flow over a network that reads its answer off the samples: files, streams, batches, bad checkpoints."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sonant.asr.ctc import CtcOptions, CtcRecognizer, normalise
+from sonant.asr.ctc_stream import CtcStream, StreamOptions
+from sonant.errors import BadInput
+from sonant.records import Audio
+from sonant.weights.checkpoint import Checkpoint
+
+SYMBOLS = ["<pad>", "|", *"abcdefghijklmnopqrstuvwxyz"]
+HOP, FIELD = 320, 400
+
+
+class Reader:
+    """A network whose frame says the symbol that its middle samples encode as a level."""
+
+    config = SimpleNamespace(samples_per_frame=HOP, receptive_field=FIELD, vocab_size=len(SYMBOLS))
+    description = "reads levels"
+
+    def __init__(self):
+        self.batches = []
+
+    def log_probs(self, waveforms, lengths, languages=None):
+        self.batches.append(len(waveforms))
+        frames = np.maximum((lengths - FIELD) // HOP + 1, 0)
+        out = np.full((len(waveforms), max(frames), len(SYMBOLS)), -20.0, np.float32)
+        for row, count in enumerate(frames):
+            for frame in range(count):
+                out[row, frame, round(float(waveforms[row, frame * HOP + 200]) * 100)] = -0.01
+        return out, frames
+
+
+def sound(text, frames_each=3):
+    """Samples whose levels spell a text, a blank between symbols."""
+    ids = [
+        frame for letter in text for frame in [0] * 2 + [SYMBOLS.index("|" if letter == " " else letter)] * frames_each
+    ]
+    samples = np.zeros(len(ids) * HOP + FIELD - HOP, np.float32)
+    for frame, symbol in enumerate(ids):
+        samples[frame * HOP + 100 : frame * HOP + 100 + HOP] = symbol / 100
+    return samples
+
+
+@pytest.fixture
+def recognizer(tmp_path):
+    (tmp_path / "vocab.json").write_text(json.dumps({symbol: index for index, symbol in enumerate(SYMBOLS)}))
+    return CtcRecognizer(Reader(), Checkpoint("x", "wav2vec2", tmp_path, (), {"do_normalize": False}))
+
+
+TEXT = "the quick brown fox jumps over the lazy dog"
+
+
+@pytest.mark.parametrize("chunk_s", [0.1, 1.0, 16.0])
+def test_windows_don_t_change_what_is_heard(recognizer, chunk_s):
+    found = recognizer.transcribe(sound(TEXT), chunk_s=chunk_s, context_s=0.2)
+    assert found.text == TEXT
+    assert [word.text for word in found.words] == TEXT.split()
+    starts = [word.start_s for word in found.words]
+    assert starts == sorted(starts)
+    assert found.words[0].start_s == pytest.approx(2 * 0.02)
+    assert found.words[0].confidence > 0.9
+    assert max(recognizer.engine.batches) <= 4
+
+
+def test_pauses_and_length_end_segments(recognizer):
+    samples = np.concatenate([sound("one two"), np.zeros(32000, np.float32), sound("three four")])
+    found = recognizer.transcribe(samples, characters=True)
+    assert [segment.text for segment in found.segments] == [" one two", " three four"]
+    assert "".join(letter.text for letter in found.segments[1].characters) == "threefour"
+    short = recognizer.transcribe(samples, max_segment_s=0.5)
+    assert [segment.text for segment in short.segments] == [" one", " two", " three", " four"]
+
+
+@pytest.mark.parametrize("samples", [np.zeros(16000, np.float32), np.full(300, 0.5, np.float32)])
+def test_silence_and_scraps_give_no_words_and_say_so(recognizer, samples):
+    found = recognizer.transcribe(samples)
+    assert found.text == ""
+    assert found.windows[0].fate == "skipped"
+    assert found.warnings
+
+
+def test_another_rate_is_resampled(recognizer):
+    samples = np.repeat(sound("hello"), 3)
+    assert recognizer.transcribe(Audio(samples, 48000)).text == "hello"
+
+
+def test_a_vocabulary_that_does_not_fit_the_head_says_both_sizes(recognizer):
+    (recognizer.checkpoint.folder / "vocab.json").write_text(json.dumps({"<pad>": 0, "a": 1}))
+    with pytest.raises(BadInput, match=r"2 symbols.*28 outputs"):
+        recognizer.transcribe(sound("a"))
+
+
+def test_hotwords_turn_the_beam_on(recognizer):
+    assert recognizer.transcribe(sound("ab ba"), hotwords=("ba",)).text == "ab ba"
+
+
+@given(cuts=st.lists(st.integers(0, 30000), max_size=10), chunk=st.sampled_from([0.02, 0.24, 1.0]))
+@settings(max_examples=25, deadline=None, suppress_health_check=[])
+def test_a_stream_commits_what_the_whole_file_says(tmp_path_factory, cuts, chunk):
+    folder = tmp_path_factory.mktemp("stream")
+    (folder / "vocab.json").write_text(json.dumps({symbol: index for index, symbol in enumerate(SYMBOLS)}))
+    recognizer = CtcRecognizer(Reader(), Checkpoint("x", "wav2vec2", folder, (), {"do_normalize": False}))
+    samples = sound("all is well ll")
+    blocks = np.split(samples, sorted(min(cut, len(samples)) for cut in cuts))
+    stream = CtcStream(recognizer, StreamOptions(chunk_s=chunk, left_s=0.5, right_s=0.2))
+    updates = list(stream.run(blocks))
+    committed = [word for update in updates for word in update.committed]
+    whole = recognizer.transcribe(samples)
+    assert [(word.text, word.start_s, word.end_s) for word in committed] == [
+        (word.text, word.start_s, word.end_s) for word in whole.words
+    ]
+    assert updates[-1].partial == ""
+
+
+def test_normalised_sound_has_mean_0_and_variance_1():
+    samples = normalise(np.random.default_rng(0).normal(3, 5, 4000).astype(np.float32))
+    assert samples.mean() == pytest.approx(0, abs=1e-5)
+    assert samples.std() == pytest.approx(1, abs=1e-4)
+
+
+def test_options_out_of_range():
+    with pytest.raises(BadInput, match="chunk_s"):
+        CtcOptions(chunk_s=0)
+    with pytest.raises(BadInput, match="chunk"):
+        StreamOptions(chunk_s=0)
