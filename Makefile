@@ -50,3 +50,18 @@ templates: .venv-dev/ready  ## regenerate the ONNX templates that ship in the wh
 
 clean:
 	rm -rf .venv .venv-dev out build dist
+
+BENCH := .venv-bench/bin
+ROWS  ?=
+
+.PHONY: bench
+bench: .venv-bench/ready  ## sonant beside its peers on the same weights; writes RESULTS.md and build/bench/results.png
+	$(BENCH)/python benchmarks/convert.py build/bench/weights
+	$(BENCH)/python benchmarks/run.py $(ROWS)
+
+.venv-bench/ready: pyproject.toml requirements-bench.txt requirements-peers-bare.txt
+	$(PYTHON) -m venv .venv-bench
+	$(BENCH)/python -m pip install --quiet torch==2.13.0 "setuptools<81" wheel
+	$(BENCH)/python -m pip install --quiet --editable '.[onnxruntime,espeak]' -r requirements-peers.txt -r requirements-bench.txt
+	$(BENCH)/python -m pip install --quiet --no-build-isolation --no-deps -r requirements-peers-bare.txt
+	touch $@

@@ -1,0 +1,90 @@
+"""What the systems hear and speak: clips and texts that install from a package registry, or that sonant speaks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import sonant
+from sonant.audio import io
+
+__all__ = ["Item", "material"]
+
+PARAGRAPHS = Path(__file__).parent / "paragraphs.json"  # English prose of 100-400 phonemes each, ours
+TALK_S = 300.0
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to do: a file to hear, or phonemes to speak; ``text`` is the truth in both cases."""
+
+    name: str
+    text: str
+    duration_s: float = 0.0
+    audio: str = ""
+    phonemes: str = ""
+
+    def request(self, row: Any, label: str, out: Path) -> dict[str, Any]:
+        """What a worker is asked."""
+        if self.audio:
+            return {"audio": self.audio, **row.request}
+        name = f"{row.id}.{label}.{self.name}.wav".replace(" ", "_")
+        return {"phonemes": self.phonemes, "seed": 0, "out": str(out / name)}
+
+
+def material(kind: str, out: Path) -> list[Item]:
+    """Items of a kind: "clips", "talk" or "paragraphs"."""
+    return {"clips": clips, "talk": talk, "paragraphs": paragraphs}[kind](out)
+
+
+def clips(_out: Path) -> list[Item]:
+    """The English clips of pytest-audioeval."""
+    folder = resources.files("pytest_audioeval")
+    found = []
+    for path in sorted(Path(str(folder)).rglob("en/*.wav")):
+        text = path.with_suffix(".txt").read_text(encoding="utf-8").strip()
+        found.append(Item(path.stem, text, io.duration_s(path), str(path)))
+    if not found:
+        raise FileNotFoundError(f"no English clips under {folder}")
+    return found
+
+
+def paragraphs(_out: Path) -> list[Item]:
+    """Our paragraphs, as phonemes of our own front-end."""
+    from sonant.text import g2p, normalize, phonemes, split
+    from sonant.text.tokens import Spoken
+
+    speak = g2p.load("a")
+    found = []
+    for number, text in enumerate(json.loads(PARAGRAPHS.read_text(encoding="utf-8"))):
+        pieces = normalize.normalize([Spoken(text, (0, len(text)))], "a")
+        tokens = [token for sentence in split.sentences(pieces, "a") for token in speak(sentence)]
+        found.append(Item(f"p{number}", text, phonemes=phonemes.join(tokens)))
+    return found
+
+
+def talk(out: Path) -> list[Item]:
+    """Five minutes spoken by sonant in four voices, with pauses, at 16 kHz."""
+    path = out / "talk.wav"
+    texts = json.loads(PARAGRAPHS.read_text(encoding="utf-8"))
+    parts, said, duration_s, number = [], [], 0.0, 0
+    tts = sonant.load_tts() if not path.exists() else None
+    if tts is None:
+        return [Item("talk", path.with_suffix(".txt").read_text(encoding="utf-8"), io.duration_s(path), str(path))]
+    while duration_s < TALK_S:
+        text = texts[number % len(texts)]
+        voice = ("af_heart", "am_michael", "bf_emma", "bm_george")[number % 4]
+        speech = tts.speak(text, voice, seed=number).audio
+        pause = np.zeros(int(speech.sample_rate * (0.5 + number % 3)), np.float32)
+        parts += [speech.samples, pause]
+        said.append(text)
+        duration_s += speech.duration_s + len(pause) / speech.sample_rate
+        number += 1
+    io.write(path, sonant.Audio(np.concatenate(parts), 24000), sample_rate=16000)
+    path.with_suffix(".txt").write_text(" ".join(said), encoding="utf-8")
+    return [Item("talk", " ".join(said), io.duration_s(path), str(path))]

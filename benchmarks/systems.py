@@ -1,0 +1,152 @@
+"""What is compared: one small adapter a system, each importing its own package alone.
+
+An adapter is opened once, then asked to hear a file or to speak phonemes: ``hear`` returns text, ``speak`` samples.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+THREADS = int(os.environ.get("BENCH_THREADS", "2"))
+STYLE = "af_heart"
+SAMPLES = NDArray[np.float32]
+
+
+class System(Protocol):
+    """An opened system."""
+
+    def hear(self, audio: str, beam: int, language: str, batch: int) -> str:
+        """Text of a file."""
+
+    def speak(self, phonemes: str, seed: int) -> SAMPLES:
+        """24 kHz samples of a phoneme string."""
+
+
+class Sonant:
+    """Ours."""
+
+    def __init__(self, model: str, dtype: str = "auto", engine: str = "auto", **_: Any) -> None:
+        import sonant
+
+        load = sonant.load_tts if model.startswith("kokoro") else sonant.load_asr
+        self.model = load(model, dtype=dtype, engine=engine, threads=THREADS)
+
+    def hear(self, audio: str, beam: int, language: str, batch: int) -> str:
+        options: dict[str, Any] = {"beam_size": beam} if beam > 1 else {"beam_size": None}
+        if batch > 1:
+            options["batch_size"] = batch
+        return self.model.transcribe(audio, language=language, **options).text
+
+    def speak(self, phonemes: str, seed: int) -> SAMPLES:
+        return self.model.speak(phonemes, STYLE, is_phonemes=True, seed=seed).audio.samples
+
+    def stream(self, text: str) -> Iterator[SAMPLES]:
+        """Chunks of a text as they come."""
+        for chunk in self.model.stream(text, STYLE):
+            yield chunk.audio.samples
+
+
+class FasterWhisper:
+    """SYSTRAN/faster-whisper on CTranslate2."""
+
+    def __init__(self, weights: str, dtype: str = "int8", **_: Any) -> None:
+        from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+        self.model = WhisperModel(weights, device="cpu", compute_type=dtype, cpu_threads=THREADS)
+        self.batched = BatchedInferencePipeline(self.model)
+
+    def hear(self, audio: str, beam: int, language: str, batch: int) -> str:
+        if batch > 1:
+            segments, _ = self.batched.transcribe(audio, beam_size=beam, language=language, batch_size=batch)
+        else:
+            segments, _ = self.model.transcribe(audio, beam_size=beam, language=language)
+        return "".join(segment.text for segment in segments)
+
+
+class OpenaiWhisper:
+    """openai/whisper on torch."""
+
+    def __init__(self, weights: str, **_: Any) -> None:
+        import torch
+        import whisper
+
+        torch.set_num_threads(THREADS)
+        self.model = whisper.load_model(weights, device="cpu")
+
+    def hear(self, audio: str, beam: int, language: str, batch: int) -> str:  # noqa: ARG002  it has no batches
+        import soundfile
+
+        samples, rate = soundfile.read(audio, dtype="float32")
+        if rate != 16000:
+            raise ValueError("the benchmark's files are 16 kHz")
+        size = beam if beam > 1 else None
+        return self.model.transcribe(samples, beam_size=size, language=language, fp16=False)["text"]
+
+
+class WhisperCpp:
+    """ggml-org/whisper.cpp through pywhispercpp."""
+
+    def __init__(self, weights: str, **_: Any) -> None:
+        from pywhispercpp.model import Model
+
+        self.model = Model(weights, n_threads=THREADS, print_progress=False, print_realtime=False)
+
+    def hear(self, audio: str, beam: int, language: str, batch: int) -> str:  # noqa: ARG002  it has no batches
+        options: dict[str, Any] = {"language": language}
+        if beam > 1:
+            options["beam_search"] = {"beam_size": beam, "patience": -1.0}
+        return "".join(segment.text for segment in self.model.transcribe(audio, **options))
+
+
+class KokoroTorch:
+    """hexgrad/kokoro on torch."""
+
+    def __init__(self, weights: str, **_: Any) -> None:
+        import torch
+        from kokoro.model import KModel
+
+        torch.set_num_threads(THREADS)
+        folder = Path(weights)
+        self.model = KModel("hexgrad/Kokoro-82M", str(folder / "config.json"), str(folder / "kokoro.pth")).eval()
+        self.voice = torch.load(folder / f"{STYLE}.pt", weights_only=True)
+
+    def speak(self, phonemes: str, seed: int) -> SAMPLES:
+        import torch
+
+        torch.manual_seed(seed)
+        with torch.inference_mode():
+            return self.model(phonemes, self.voice[len(phonemes) - 1], 1.0).numpy()
+
+
+class KokoroOnnx:
+    """thewh1teagle/kokoro-onnx on ONNX Runtime."""
+
+    def __init__(self, weights: str, voices: str, **_: Any) -> None:
+        import onnxruntime
+        from kokoro_onnx import Kokoro
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = THREADS
+        session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        self.voice = np.load(voices)[STYLE] if voices.endswith(".npz") else np.load(voices)
+        self.model = Kokoro.from_session(session, voices)
+
+    def speak(self, phonemes: str, seed: int) -> SAMPLES:  # noqa: ARG002  it has no seed
+        samples, _rate = self.model.create(phonemes, voice=self.voice, is_phonemes=True, trim=False)
+        return samples
+
+
+SYSTEMS = {
+    "sonant": Sonant,
+    "faster-whisper": FasterWhisper,
+    "openai-whisper": OpenaiWhisper,
+    "whisper.cpp": WhisperCpp,
+    "kokoro": KokoroTorch,
+    "kokoro-onnx": KokoroOnnx,
+}
