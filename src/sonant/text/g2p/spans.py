@@ -1,0 +1,86 @@
+"""Text of a sentence with the place of every character in the user's original, and the table of punctuation marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sonant.text.tokens import Spoken, Token
+
+__all__ = ["MARKS", "Stretch", "mark_token", "stretches"]
+
+_STANDS_FOR = {  # a mark of Kokoro's alphabet: the marks that it stands for; "" for marks without sound or pause
+    "“": "«‹„‟‘‚‛〝「『《〈【〖",
+    "”": "»›’〞〟」』》〉】〗",
+    '"': "＂",
+    "(": "[{〔［｛（⟨",
+    ")": "]}〕］｝）⟩",
+    ".": "。．｡।॥",
+    ",": "、，､",
+    "!": "！‼",
+    "?": "？⁇⁉‽",
+    ":": "：",
+    ";": "；",
+    "—": "–―─⸺〜～",
+    "…": "⋯︙",
+    "": "¿¡・·•‧՚",
+}
+
+MARKS: dict[str, str] = {mark: mark for mark in ';:,.!?—…"()“”'}
+MARKS |= {mark: ours for ours, marks in _STANDS_FOR.items() for mark in marks}
+"""Punctuation mark -> what stands for it in Kokoro's alphabet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Pieces joined up to the next one with fixed phonemes.
+
+    Attributes:
+        text: the text; "" where ``fixed`` is set.
+        places: the span of every character of ``text`` in the original.
+        pieces: index of the piece of every character.
+        fixed: a piece whose phonemes the user gave.
+        space: whether white space follows at once, for a fixed piece.
+    """
+
+    text: str
+    places: tuple[tuple[int, int], ...] = ()
+    pieces: tuple[int, ...] = ()
+    fixed: Spoken | None = None
+    space: bool = False
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Span in the original of ``text[start:end]``."""
+        places = self.places[start:end]
+        return min(place[0] for place in places), max(place[1] for place in places)
+
+
+def stretches(pieces: Sequence[Spoken]) -> Iterator[Stretch]:
+    """Join pieces to stretches of running text, cut at pieces with fixed phonemes."""
+    text: list[str] = []
+    places: list[tuple[int, int]] = []
+    owners: list[int] = []
+    for number, piece in enumerate(pieces):
+        if piece.phonemes is not None:
+            if text:
+                yield Stretch("".join(text), tuple(places), tuple(owners))
+                text, places, owners = [], [], []
+            following = next((other.text for other in pieces[number + 1 :] if other.text), "")
+            yield Stretch("", fixed=piece, space=following[:1].isspace() or piece.text[-1:].isspace())
+            continue
+        start, end = piece.span
+        aligned = piece.rule == "text" and end - start == len(piece.text)
+        text.append(piece.text)
+        owners += [number] * len(piece.text)
+        places += (
+            [(start + step, start + step + 1) for step in range(len(piece.text))]
+            if aligned
+            else [piece.span] * len(piece.text)
+        )
+    if text:
+        yield Stretch("".join(text), tuple(places), tuple(owners))
+
+
+def mark_token(mark: str, whitespace: str, span: tuple[int, int]) -> Token:
+    """The token of a punctuation mark."""
+    return Token(mark, MARKS[mark], whitespace, span, "punctuation")
