@@ -39,9 +39,17 @@ class Memory(Protocol):
     Rows of one window stand together: row r belongs to window r // beams.
     """
 
-    windows: int
-    beams: int
-    length: int  # tokens decoded so far, the same for every row
+    @property
+    def windows(self) -> int:
+        """How many windows it heard."""
+
+    @property
+    def beams(self) -> int:
+        """Rows of each window."""
+
+    @property
+    def length(self) -> int:
+        """Tokens decoded so far, the same for every row."""
 
 
 class Seq2Seq(Protocol):
