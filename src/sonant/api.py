@@ -16,6 +16,7 @@ from sonant.weights import catalog, store, voices
 from sonant.weights.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
+    from sonant.asr.ctc import CtcRecognizer
     from sonant.asr.pipeline import Recognizer
     from sonant.tts.pipeline import Speaker
 
@@ -62,7 +63,7 @@ def load_tts(
     from sonant.tts.pipeline import Speaker
 
     options = EngineOptions(engine, device, dtype, threads)
-    checkpoint = _resolve(model, "kokoro", options, progress)
+    checkpoint = _resolve(model, ("kokoro",), options, progress)
     return Speaker(open_engine(checkpoint, options), checkpoint, partial(voices.load, checkpoint))
 
 
@@ -74,13 +75,15 @@ def load_asr(
     dtype: str = "auto",
     threads: int = 0,
     progress: Progress | None = None,
-) -> Recognizer:
-    """Open a speech recogniser; the arguments are those of ``load_tts``."""
+) -> Recognizer | CtcRecognizer:
+    """Open a speech recogniser of the Whisper or the wav2vec 2.0 family; the arguments are those of ``load_tts``."""
+    from sonant.asr.ctc import CtcRecognizer
     from sonant.asr.pipeline import Recognizer
 
     options = EngineOptions(engine, device, dtype, threads)
-    checkpoint = _resolve(model, "whisper", options, progress)
-    return Recognizer(open_engine(checkpoint, options), checkpoint)
+    checkpoint = _resolve(model, ("whisper", "wav2vec2"), options, progress)
+    opened = open_engine(checkpoint, options)
+    return Recognizer(opened, checkpoint) if checkpoint.family == "whisper" else CtcRecognizer(opened, checkpoint)
 
 
 def speak(text: str, voice: str = "af_heart", *, model: str | Path = "kokoro-82m", **options: Any) -> Speech:
@@ -131,12 +134,13 @@ def doctor() -> Doctor:
     return examine()
 
 
-def _resolve(model: str | Path, family: str, options: EngineOptions, progress: Progress | None) -> Checkpoint:
-    """The checkpoint of a name or folder, checked to be of the wanted family; the fake engine needs no files."""
+def _resolve(
+    model: str | Path, families: tuple[str, ...], options: EngineOptions, progress: Progress | None
+) -> Checkpoint:
+    """The checkpoint of a name or folder, checked to be of a wanted family; the fake engine needs no files."""
     if options.engine == "fake":
-        return Checkpoint(f"fake-{family}", family, Path(), (), {})
+        return Checkpoint(f"fake-{families[0]}", families[0], Path(), (), {})
     checkpoint = store.resolve(model, progress=progress)
-    if checkpoint.family != family:
-        task = {"kokoro": "speak", "whisper": "transcribe"}[family]
-        raise BadInput(f"{checkpoint.id} is a {checkpoint.family} model; `{task}` needs one of the {family} family")
+    if checkpoint.family not in families:
+        raise BadInput(f"{checkpoint.id} is a {checkpoint.family} model; this task needs {' or '.join(families)}")
     return checkpoint
