@@ -103,12 +103,13 @@ def test_switching_back_gives_the_same_again_though_the_cache_is_small(folder):
 def test_hidden_states_have_the_layers_of_the_net(folder):
     engine = ctc.open(checkpoint(folder), EngineOptions())
     waveforms, lengths = sounds()
-    first, frames = engine.hidden_states(waveforms, lengths, 0)
-    last, _ = engine.hidden_states(waveforms, lengths, 2)
-    assert first.shape == last.shape == (3, frames.max(), 24)
-    assert not np.allclose(first, last)
+    states, frames = engine.hidden_states(waveforms, lengths, (0, 2))
+    assert states.shape == (2, 3, frames.max(), 24)
+    assert not np.allclose(states[0], states[1])
+    again, _ = engine.hidden_states(waveforms, lengths, (2,))
+    np.testing.assert_array_equal(again[0], states[1])
     with pytest.raises(BadInput, match="0 to 2"):
-        engine.hidden_states(waveforms, lengths, 3)
+        engine.hidden_states(waveforms, lengths, (3,))
 
 
 def test_an_unknown_language_names_the_nearest(folder):

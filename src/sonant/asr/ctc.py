@@ -20,12 +20,12 @@ from sonant.audio import io
 from sonant.decode.ctc import BeamOptions, Hypothesis, beam, greedy
 from sonant.decode.ngram import NgramModel, read_arpa
 from sonant.engines.base import Ctc
-from sonant.errors import BadInput
+from sonant.errors import BadInput, UnreadableAudio
 from sonant.records import Audio, Segment, Transcript, Window, Word
 from sonant.text.vocab import CtcVocabulary, read_vocabulary
 from sonant.weights.checkpoint import Checkpoint
 
-__all__ = ["CtcOptions", "CtcRecognizer", "normalise"]
+__all__ = ["CtcOptions", "CtcRecognizer", "Features", "normalise"]
 
 SAMPLE_RATE = 16_000
 NORM_FLOOR = 1e-7  # added to the variance, as the family's feature extractor does
@@ -65,6 +65,25 @@ class CtcOptions:
         for name, least in (("chunk_s", 0.02), ("context_s", 0.0), ("batch_size", 1), ("max_segment_s", 0.1)):
             if getattr(self, name) < least:
                 raise BadInput(f"{name} is {getattr(self, name)}; it must be at least {least}")
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Hidden states of a recording.
+
+    Attributes:
+        values: (F, D) float32.
+        rate_hz: frames a second, 50 in every published checkpoint.
+        layers: the layers they are the mean of.
+    """
+
+    values: NDArray[np.float32]
+    rate_hz: float
+    layers: tuple[int, ...]
+
+    def pooled(self) -> NDArray[np.float32]:
+        """Mean over the frames, (D,)."""
+        return self.values.mean(0)
 
 
 def normalise(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -146,6 +165,40 @@ class CtcRecognizer:
         windows = cutter.cut(blocks)
         while batch := list(itertools.islice(windows, options.batch_size)):
             yield from self.hear(batch, options.language)
+
+    def features(
+        self,
+        audio: str | Path | Audio | NDArray[np.float32],
+        layers: int | Sequence[int] = -1,
+        *,
+        chunk_s: float = 16.0,
+        context_s: float = 2.0,
+    ) -> Features:
+        """What the network makes of a recording before its head.
+
+        Args:
+            audio: as for ``transcribe``.
+            layers: a transformer layer (0 is the input of the first, -1 the last), or several to average.
+            chunk_s: seconds kept from each window of a long recording.
+            context_s: seconds heard on each side of it.
+
+        Raises:
+            BadInput: no such layer.
+        """
+        depth = self.engine.config.num_hidden_layers + 1
+        wanted = [layers] if isinstance(layers, int) else list(layers)
+        chosen = [layer + depth if layer < 0 else layer for layer in wanted]
+        rate_hz = SAMPLE_RATE / self.hop
+        context = round(context_s * rate_hz)
+        cutter = FrameWindows(max(1, round(chunk_s * rate_hz)), context, context, hop=self.hop, field=self.field)
+        kept = []
+        for window in cutter.cut(_blocks(audio)):
+            samples = normalise(window.samples) if self.normalise else window.samples
+            states, _ = self.engine.hidden_states(samples[None], np.array([len(samples)]), chosen)
+            kept.append(states.mean(0)[0, window.skip : window.skip + window.keep])
+        if not kept:
+            raise UnreadableAudio(f"the audio is shorter than one frame of {self.field / SAMPLE_RATE * 1000:.0f} ms")
+        return Features(np.concatenate(kept), rate_hz, tuple(chosen))
 
     def hear(self, windows: Sequence[FrameWindow], language: str | None) -> list[NDArray[np.float32]]:
         """Log-probabilities of the kept frames of some windows, in one call of the network."""

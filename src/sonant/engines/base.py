@@ -133,6 +133,6 @@ class Ctc(Protocol):
         """
 
     def hidden_states(
-        self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], layer: int
+        self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], layers: Sequence[int]
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Features after transformer layer ``layer`` (0 is its input): (B, F, D) float32 and (B,) frame counts."""
+        """Outputs of K layers (0 is the input of the first): (K, B, F, D) float32, and (B,) frame counts."""

@@ -47,13 +47,15 @@ class TorchCtc:
 
     @torch.inference_mode()
     def hidden_states(
-        self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], layer: int
+        self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], layers: Sequence[int]
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """See ``engines.base.Ctc``."""
-        if not 0 <= layer <= self.config.num_hidden_layers:
-            raise BadInput(f"layer {layer} is out of range; allowed: 0 to {self.config.num_hidden_layers}")
+        wrong = [layer for layer in layers if not 0 <= layer <= self.config.num_hidden_layers]
+        if wrong:
+            raise BadInput(f"layer {wrong[0]} is out of range; allowed: 0 to {self.config.num_hidden_layers}")
         heard = self.net.wav2vec2(*self._inputs(waveforms, lengths))
-        return heard.states[layer].float().cpu().numpy(), heard.frames.cpu().numpy()
+        states = torch.stack([heard.states[layer] for layer in layers])
+        return states.float().cpu().numpy(), heard.frames.cpu().numpy()
 
     def _inputs(self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         sounds = torch.from_numpy(waveforms).to(device=self.device, dtype=self.dtype)
