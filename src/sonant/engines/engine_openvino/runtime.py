@@ -1,0 +1,126 @@
+"""OpenVINO: templates over mapped weights, compiled in the dtype that the options or the CPU ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import openvino as ov
+from numpy.typing import NDArray
+from onnx import ModelProto, helper
+from openvino import opset13
+
+from sonant.engines import binder
+from sonant.engines.base import EngineOptions
+from sonant.errors import BadInput
+from sonant.weights.tensors import Tensor
+
+__all__ = ["Bound", "Plan", "compile_model", "core", "plan", "read"]
+
+TYPES = {"F32": ov.Type.f32, "F16": ov.Type.f16, "BF16": ov.Type.bf16, "I8": ov.Type.i8}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the options come to on this machine.
+
+    Attributes:
+        dtype: "float32", "bfloat16" or "int8" (weights; activations are then bfloat16 where the CPU has it).
+        reason: why, in words.
+        properties: OpenVINO's compile properties.
+    """
+
+    dtype: str
+    reason: str
+    properties: dict[str, Any]
+
+    @property
+    def activations(self) -> str:
+        """The dtype that is computed in, "float32" or "bfloat16"."""
+        return {"f32": "float32", "bf16": "bfloat16"}[self.properties["INFERENCE_PRECISION_HINT"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A model over a checkpoint's pages; ``arrays`` must live as long as the model."""
+
+    model: ov.Model
+    arrays: list[NDArray[Any]]
+
+
+@cache
+def core() -> ov.Core:
+    """The one OpenVINO core of this process."""
+    return ov.Core()
+
+
+def has_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 by itself (AVX512_BF16, AMX, or ARM's), so that it is faster than float32."""
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def plan(options: EngineOptions) -> Plan:
+    """Dtype and compile properties for these options.
+
+    Raises:
+        BadInput: a device or dtype that this engine doesn't have.
+    """
+    if options.device not in ("auto", "cpu"):
+        raise BadInput(f"the openvino engine runs on the CPU; device {options.device!r} needs --engine torch")
+    if options.dtype == "auto":
+        dtype = "bfloat16" if has_bfloat16() else "float32"
+        reason = "the CPU multiplies bfloat16" if has_bfloat16() else "the CPU has no bfloat16 arithmetic"
+    elif options.dtype in ("float32", "bfloat16", "int8"):
+        dtype, reason = options.dtype, "asked for"
+    else:
+        raise BadInput(f"the openvino engine has no {options.dtype}; allowed: auto, float32, bfloat16, int8")
+    if dtype == "bfloat16" and not has_bfloat16():
+        raise BadInput("this CPU has no bfloat16 arithmetic; allowed here: auto, float32, int8")
+    narrow = dtype == "bfloat16" or (dtype == "int8" and has_bfloat16())
+    properties: dict[str, Any] = {
+        "INFERENCE_PRECISION_HINT": "bf16" if narrow else "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": "1",
+    }
+    if options.threads:
+        properties["INFERENCE_NUM_THREADS"] = options.threads
+    return Plan(dtype, reason, properties)
+
+
+def read(template: ModelProto, stored: Mapping[str, Tensor], origin: str) -> Bound:
+    """Open a template over the tensors of a checkpoint; no number is copied.
+
+    Raises:
+        UnsupportedCheckpoint: a parameter is missing, of another shape or type.
+    """
+    adapted = binder.adapt(template, stored, origin)
+    waiting = binder.parameters(adapted)
+    rest = [row for row in adapted.graph.initializer if row.name not in waiting]
+    del adapted.graph.initializer[:]
+    adapted.graph.initializer.extend(rest)
+    # the parameters enter as inputs, which are then replaced: OpenVINO's own reader takes weights only by relative path
+    adapted.graph.input.extend(
+        helper.make_tensor_value_info(key, row.data_type, row.dims) for key, row in waiting.items()
+    )
+    model = core().read_model(adapted.SerializeToString())
+    arrays = []
+    for parameter in model.get_parameters():
+        key = parameter.get_friendly_name()
+        if key in waiting:
+            arrays.append(binder.array_of(stored[key]))
+            shared = ov.Tensor(arrays[-1], ov.Shape(stored[key].shape), TYPES[stored[key].dtype])
+            constant = opset13.constant(shared, shared_memory=True)
+            constant.set_friendly_name(key)
+            parameter.output(0).replace(constant.output(0))
+            model.remove_parameter(parameter)
+    model.validate_nodes_and_infer_types()
+    return Bound(model, arrays)
+
+
+def compile_model(bound: Bound, properties: Mapping[str, Any]) -> ov.CompiledModel:
+    """Compile for the CPU; the checkpoint's pages, packed by now, are given back to the system."""
+    compiled = core().compile_model(bound.model, "CPU", dict(properties))
+    binder.forget_pages(bound.arrays)
+    return compiled
