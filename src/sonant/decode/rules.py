@@ -1,0 +1,176 @@
+"""Rules on the next token: each takes logits (R, V) and what each row has written so far, and changes the logits.
+
+Sources: openai-whisper ``decoding.py`` (``SuppressBlank``, ``SuppressTokens``, ``ApplyTimestampRules``); CTranslate2
+``decoding_utils`` (repetition penalty, repeated n-grams); whisper.cpp (``suppress_regex``).
+Legend: R rows, V vocabulary, t tokens written (prompt and start tokens not counted).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonant.decode.options import TranscribeOptions
+from sonant.errors import BadInput
+from sonant.text.bpe import SECONDS_PER_TIMESTAMP, WhisperTokenizer
+
+__all__ = ["NoRepeat", "RepetitionPenalty", "Rule", "SuppressBlank", "SuppressTokens", "TimestampRules", "rules_of"]
+
+FORBIDDEN = np.float32(-np.inf)
+
+
+class Rule(Protocol):
+    """One rule; it holds for every row by itself, so that a row gets in a batch what it gets alone."""
+
+    def __call__(self, logits: NDArray[np.float32], written: NDArray[np.int64]) -> None:
+        """Change (R, V) logits in place, given (R, t) written tokens."""
+
+
+def rules_of(options: TranscribeOptions, tokens: WhisperTokenizer) -> list[Rule]:
+    """The rules that the options ask for, in the order in which they apply."""
+    rules: list[Rule] = []
+    if options.repetition_penalty != 1:
+        rules.append(RepetitionPenalty(options.repetition_penalty))
+    if options.no_repeat_ngram_size:
+        rules.append(NoRepeat(options.no_repeat_ngram_size))
+    if options.suppress_blank:
+        rules.append(SuppressBlank((*tokens.blank, tokens.eot)))
+    suppressed = _suppressed(options, tokens)
+    if suppressed:
+        rules.append(SuppressTokens(suppressed))
+    if not options.without_timestamps:
+        latest = options.max_initial_timestamp
+        rules.append(
+            TimestampRules(
+                tokens.timestamp_begin,
+                tokens.eot,
+                tokens.no_timestamps,
+                round(latest / SECONDS_PER_TIMESTAMP) if latest else None,  # 0 bounds nothing, as in the reference
+            )
+        )
+    return rules
+
+
+def _suppressed(options: TranscribeOptions, tokens: WhisperTokenizer) -> list[int]:
+    """Ids that are never written; an empty option lets the special tokens through too, as in the reference."""
+    found = {token for token in options.suppress_tokens if token != -1}
+    if found and not 0 <= min(found) <= max(found) < tokens.size:
+        raise BadInput(f"suppress_tokens holds {min(found)}..{max(found)}; ids go from 0 to {tokens.size - 1}")
+    if -1 in options.suppress_tokens:
+        found.update(tokens.non_speech)
+    if options.suppress_tokens:
+        found.update((tokens.transcribe, tokens.translate, tokens.sot, tokens.sot_prev, tokens.sot_lm))
+        found.add(tokens.no_speech)  # its probability is read before the first step
+    if options.suppress_regex:
+        found.update(tokens.matching(options.suppress_regex))
+    return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressTokens:
+    """Never write these ids."""
+
+    tokens: Sequence[int]
+
+    def __call__(self, logits: NDArray[np.float32], written: NDArray[np.int64]) -> None:  # noqa: ARG002
+        """Forbid them in every row."""
+        logits[:, self.tokens] = FORBIDDEN
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressBlank:
+    """Don't begin with these ids (a lone space, or the end of the text)."""
+
+    tokens: Sequence[int]
+
+    def __call__(self, logits: NDArray[np.float32], written: NDArray[np.int64]) -> None:
+        """Forbid them at the first step."""
+        if written.shape[1] == 0:
+            logits[:, self.tokens] = FORBIDDEN
+
+
+@dataclass(frozen=True, slots=True)
+class RepetitionPenalty:
+    """Make written tokens less likely: positive logits are divided by the factor, negative ones multiplied."""
+
+    factor: float
+
+    def __call__(self, logits: NDArray[np.float32], written: NDArray[np.int64]) -> None:
+        """Apply once to each distinct token of a row."""
+        for row, tokens in zip(logits, written, strict=True):
+            seen = np.unique(tokens)
+            row[seen] = np.where(row[seen] < 0, row[seen] * self.factor, row[seen] / self.factor)
+
+
+@dataclass(frozen=True, slots=True)
+class NoRepeat:
+    """No run of ``size`` tokens twice."""
+
+    size: int
+
+    def __call__(self, logits: NDArray[np.float32], written: NDArray[np.int64]) -> None:
+        """Forbid each token that would complete a run that was written before."""
+        length, ahead = written.shape[1], self.size - 1
+        if length < self.size:
+            return
+        runs = np.lib.stride_tricks.sliding_window_view(written, self.size, axis=1)  # (R, t - size + 1, size)
+        tail = written[:, length - ahead :]
+        for row in range(len(written)):
+            same = (runs[row, :, :ahead] == tail[row]).all(axis=1)
+            logits[row, runs[row, same, ahead]] = FORBIDDEN
+
+
+@dataclass(frozen=True, slots=True)
+class TimestampRules:
+    """Times open and close segments: in pairs but at the start and the end, never going back, first one bounded.
+
+    And where all times together are likelier than the likeliest word, a time is written.
+
+    Attributes:
+        begin: id of <|0.00|>.
+        eot: id of the end; text ids are below it.
+        no_timestamps: id of the token that switches times off; never written here.
+        latest_first: position (20 ms each) of the latest time to begin with, or None.
+    """
+
+    begin: int
+    eot: int
+    no_timestamps: int
+    latest_first: int | None
+
+    def __call__(self, logits: NDArray[np.float32], written: NDArray[np.int64]) -> None:
+        """Apply to every row."""
+        logits[:, self.no_timestamps] = FORBIDDEN
+        if written.shape[1] == 0:
+            logits[:, : self.begin] = FORBIDDEN
+            if self.latest_first is not None:
+                logits[:, self.begin + self.latest_first + 1 :] = FORBIDDEN
+        else:
+            self._pair(logits, written)
+        self._prefer_times(logits)
+
+    def _pair(self, logits: NDArray[np.float32], written: NDArray[np.int64]) -> None:
+        times = written >= self.begin
+        latest = np.where(times, written, -1).max(axis=1)  # times never fall, so the last is the largest
+        closed_before = times[:, -2] if written.shape[1] > 1 else np.ones(len(written), bool)
+        for row, (last_is_time, pair_done, time) in enumerate(zip(times[:, -1], closed_before, latest, strict=True)):
+            if last_is_time:
+                if pair_done:  # text has to follow
+                    logits[row, self.begin :] = FORBIDDEN
+                else:  # the next segment's start, or the end
+                    logits[row, : self.eot] = FORBIDDEN
+            if time >= 0:  # a segment may start where the last one ended, but none is empty
+                first_allowed = time if last_is_time and not pair_done else time + 1
+                logits[row, self.begin : first_allowed] = FORBIDDEN
+
+    def _prefer_times(self, logits: NDArray[np.float32]) -> None:
+        times = logits[:, self.begin :]
+        peak = times.max(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore", divide="ignore"):  # rows without an allowed time: -inf
+            together = np.log(np.exp(times - peak).sum(axis=1)) + peak[:, 0]
+        likelier = together > logits[:, : self.begin].max(axis=1)
+        logits[likelier, : self.begin] = FORBIDDEN
