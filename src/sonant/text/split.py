@@ -1,8 +1,8 @@
 """Sentences, in every script: pieces of text in, the same pieces grouped by sentence out, not a character lost.
 
 Sentences end at . ! ? … 。！？ and the Devanagari danda (with the quotes and brackets that close there), at blank
-lines, and at line ends that are not mere wrapping. A dot ends nothing after an abbreviation, an initial, in a number or an
-address.
+lines, and at line ends that are not mere wrapping. A dot ends nothing after an abbreviation, an initial, in a number or
+an address.
 The work is linear in the length of the text. Within a sentence ``phonemes.fit`` cuts at clauses and commas.
 """
 
