@@ -1,0 +1,262 @@
+"""The wav2vec 2.0 network as an ONNX template built from a config; the same rules as ``net_torch``.
+
+Legend: B utterances, N samples, F frames, D width, H heads, E head size, A adapter width, L layers, V symbols.
+
+What the shape of the graph is for:
+- without padding (one utterance, or all of one length) no mask is built at all: the runtimes then fuse attention;
+- adapters and heads of languages are inputs, so that switching one copies nothing and a batch may mix them;
+- hidden states leave the graph only where they are asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+
+from sonant.models.graph_builder import GraphBuilder
+from sonant.models.wav2vec2.adapters import PARTS
+from sonant.models.wav2vec2.config import Wav2Vec2Config
+
+__all__ = ["recogniser", "shapes"]
+
+GROUP_NORM_EPS = 1e-5  # torch's default, which the family's feature encoder and adapters keep
+MASKED = -1e9  # added to the scores of padded frames; -inf would make a padded row NaN
+
+
+def shapes(config: Wav2Vec2Config) -> dict[str, tuple[int, ...]]:
+    """Keys and shapes of the parameters that recognition reads."""
+    width, inner = config.hidden_size, config.intermediate_size
+    found: dict[str, tuple[int, ...]] = {}
+
+    def linear(key: str, inputs: int, outputs: int) -> None:
+        found[f"{key}.weight"], found[f"{key}.bias"] = (outputs, inputs), (outputs,)
+
+    def norm(key: str, size: int) -> None:
+        found[f"{key}.weight"] = found[f"{key}.bias"] = (size,)
+
+    channels = 1
+    for index, (size, kernel) in enumerate(zip(config.conv_dim, config.conv_kernel, strict=True)):
+        key = f"wav2vec2.feature_extractor.conv_layers.{index}"
+        found[f"{key}.conv.weight"] = (size, channels, kernel)
+        if config.conv_bias:
+            found[f"{key}.conv.bias"] = (size,)
+        if config.feat_extract_norm == "layer" or index == 0:
+            norm(f"{key}.layer_norm", size)
+        channels = size
+    norm("wav2vec2.feature_projection.layer_norm", channels)
+    linear("wav2vec2.feature_projection.projection", channels, width)
+    key, kernel = "wav2vec2.encoder.pos_conv_embed.conv", config.num_conv_pos_embeddings
+    found[f"{key}.bias"] = (width,)
+    found[f"{key}.parametrizations.weight.original0"] = (1, 1, kernel)
+    found[f"{key}.parametrizations.weight.original1"] = (width, width // config.num_conv_pos_embedding_groups, kernel)
+    norm("wav2vec2.encoder.layer_norm", width)
+    for layer in range(config.num_hidden_layers):
+        key = f"wav2vec2.encoder.layers.{layer}"
+        for part in ("q", "k", "v", "out"):
+            linear(f"{key}.attention.{part}_proj", width, width)
+        norm(f"{key}.layer_norm", width)
+        linear(f"{key}.feed_forward.intermediate_dense", width, inner)
+        linear(f"{key}.feed_forward.output_dense", inner, width)
+        norm(f"{key}.final_layer_norm", width)
+        if config.adapter_attn_dim:
+            norm(f"{key}.adapter_layer.norm", width)
+            linear(f"{key}.adapter_layer.linear_1", width, config.adapter_attn_dim)
+            linear(f"{key}.adapter_layer.linear_2", config.adapter_attn_dim, width)
+    linear("lm_head", width, config.vocab_size)
+    return found
+
+
+def recogniser(
+    config: Wav2Vec2Config, *, padded: bool, languages: bool = False, states: Sequence[int] | None = None
+) -> onnx.ModelProto:
+    """Waveforms to log-probabilities, or to hidden states.
+
+    Inputs: ``waveforms`` (B, N) float32; ``lengths`` (B,) int64 where ``padded``; with ``languages`` the adapter parts,
+    dots written as underscores, (L, B, ...) each, and ``head_weight`` (B, V, D), ``head_bias`` (B, V).
+    Outputs: ``log_probs`` (B, F, V), or ``state_N`` (B, F, D) for the layers in ``states``.
+    """
+    graph = GraphBuilder("wav2vec2", shapes(config))
+    hidden = graph.input("waveforms", "float32", ("B", "N"))
+    lengths = graph.input("lengths", "int64", ("B",)) if padded else ""
+    hidden, lengths = _feature_encoder(graph, config, hidden, lengths)
+    hidden = graph.layer_norm(hidden, "wav2vec2.feature_projection.layer_norm", config.layer_norm_eps)
+    hidden = graph.linear(hidden, "wav2vec2.feature_projection.projection")
+    bias = ""
+    if padded:
+        real = _real(graph, hidden, lengths)  # (B, F)
+        hidden = graph.op("Mul", hidden, graph.op("Unsqueeze", real, graph.constant([2])))
+        away = graph.op("Mul", graph.op("Sub", graph.constant(1.0), real), graph.constant(MASKED))
+        bias = graph.op("Unsqueeze", away, graph.constant([1, 2]))
+        frames = graph.op("Shape", hidden, start=1, end=2)
+        rows = graph.op("Concat", graph.constant([1, 1]), frames, graph.constant([1]), axis=0)
+        bias = graph.op("Expand", bias, rows)  # (B, 1, F, F): ONNX Runtime doesn't broadcast over queries
+    hidden = graph.op("Add", hidden, _position(graph, config, hidden))
+    if not config.do_stable_layer_norm:
+        hidden = graph.layer_norm(hidden, "wav2vec2.encoder.layer_norm", config.layer_norm_eps)
+    parts = _language_inputs(graph, config) if languages else {}
+    wanted = set(states or ())
+    for layer in range(config.num_hidden_layers + 1):
+        if layer:
+            hidden = _layer(graph, config, hidden, bias, layer - 1, parts)
+        if layer in wanted:
+            graph.output(f"state_{layer}", hidden, "float32", ("B", "F", config.hidden_size))
+    if states is None:
+        if config.do_stable_layer_norm:
+            hidden = graph.layer_norm(hidden, "wav2vec2.encoder.layer_norm", config.layer_norm_eps)
+        logits = _language_head(graph, config, hidden) if languages else graph.linear(hidden, "lm_head")
+        symbols: int | str = "V" if languages else config.vocab_size
+        graph.output("log_probs", graph.op("LogSoftmax", logits, axis=2), "float32", ("B", "F", symbols))
+    return graph.build()
+
+
+def _feature_encoder(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, lengths: str) -> tuple[str, str]:
+    """(B, N) -> (B, F, C), and the frames of each utterance where there is padding."""
+    hidden = graph.op("Unsqueeze", hidden, graph.constant([1]))
+    for index, (kernel, stride) in enumerate(zip(config.conv_kernel, config.conv_stride, strict=True)):
+        key = f"wav2vec2.feature_extractor.conv_layers.{index}"
+        weights = [graph.weight(f"{key}.conv.weight")]
+        if config.conv_bias:
+            weights.append(graph.weight(f"{key}.conv.bias"))
+        hidden = graph.op("Conv", hidden, *weights, kernel_shape=[kernel], strides=[stride])
+        if lengths:
+            steps = graph.op("Div", graph.op("Sub", lengths, graph.constant(kernel)), graph.constant(stride))
+            lengths = graph.op("Add", steps, graph.constant(1))
+        if config.feat_extract_norm == "layer":
+            turned = graph.op("Transpose", hidden, perm=[0, 2, 1])
+            turned = graph.layer_norm(turned, f"{key}.layer_norm", GROUP_NORM_EPS)
+            hidden = graph.op("Transpose", turned, perm=[0, 2, 1])
+        elif index == 0:
+            hidden = _group_norm(graph, hidden, lengths, key)
+        hidden = graph.op("Gelu", hidden)
+    return graph.op("Transpose", hidden, perm=[0, 2, 1]), lengths
+
+
+def _group_norm(graph: GraphBuilder, hidden: str, lengths: str, key: str) -> str:
+    """Every channel normed over its time; over its real frames where there is padding."""
+    scale, shift = graph.weight(f"{key}.layer_norm.weight"), graph.weight(f"{key}.layer_norm.bias")
+    if not lengths:
+        return graph.op("InstanceNormalization", hidden, scale, shift, epsilon=GROUP_NORM_EPS)
+    axes = graph.constant([2])
+    real = graph.op(
+        "Unsqueeze", _real(graph, graph.op("Transpose", hidden, perm=[0, 2, 1]), lengths), graph.constant([1])
+    )
+    count = graph.op("ReduceSum", real, axes, keepdims=1)
+    mean = graph.op("Div", graph.op("ReduceSum", graph.op("Mul", hidden, real), axes, keepdims=1), count)
+    centred = graph.op("Sub", hidden, mean)
+    squares = graph.op("Mul", graph.op("Mul", centred, centred), real)
+    variance = graph.op("Div", graph.op("ReduceSum", squares, axes, keepdims=1), count)
+    deviation = graph.op("Sqrt", graph.op("Add", variance, graph.constant(GROUP_NORM_EPS)))
+    normed = graph.op("Div", centred, deviation)
+    column = graph.constant([1])
+    scaled = graph.op("Mul", normed, graph.op("Unsqueeze", scale, column))
+    return graph.op("Add", scaled, graph.op("Unsqueeze", shift, column))
+
+
+def _real(graph: GraphBuilder, hidden: str, lengths: str) -> str:
+    """(B, F, C), (B,) -> (B, F) float32, 1 where a frame is real."""
+    frames = graph.op("Squeeze", graph.op("Shape", hidden, start=1, end=2), graph.constant([0]))
+    places = graph.op("Range", graph.constant(0), frames, graph.constant(1))
+    inside = graph.op(
+        "Less", graph.op("Unsqueeze", places, graph.constant([0])), graph.op("Unsqueeze", lengths, graph.constant([1]))
+    )
+    return graph.op("Cast", inside, to=onnx.TensorProto.FLOAT)
+
+
+def _position(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str) -> str:
+    """The positional convolution; its weight norm is folded by the runtime when it opens the graph."""
+    key, kernel = "wav2vec2.encoder.pos_conv_embed.conv", config.num_conv_pos_embeddings
+    direction = graph.weight(f"{key}.parametrizations.weight.original1")
+    squares = graph.op("ReduceSum", graph.op("Mul", direction, direction), graph.constant([0, 1]), keepdims=1)
+    unit = graph.op("Div", direction, graph.op("Sqrt", squares))
+    weight = graph.op("Mul", unit, graph.weight(f"{key}.parametrizations.weight.original0"))
+    left = kernel // 2
+    made = graph.op(
+        "Conv",
+        graph.op("Transpose", hidden, perm=[0, 2, 1]),
+        weight,
+        graph.weight(f"{key}.bias"),
+        kernel_shape=[kernel],
+        pads=[left, left - (1 if kernel % 2 == 0 else 0)],  # an even kernel would make one frame too many
+        group=config.num_conv_pos_embedding_groups,
+    )
+    return graph.op("Transpose", graph.op("Gelu", made), perm=[0, 2, 1])
+
+
+def _layer(
+    graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, bias: str, layer: int, parts: dict[str, str]
+) -> str:
+    """One transformer layer, its adapter included."""
+    key, epsilon = f"wav2vec2.encoder.layers.{layer}", config.layer_norm_eps
+    if config.do_stable_layer_norm:
+        normed = graph.layer_norm(hidden, f"{key}.layer_norm", epsilon)
+        hidden = graph.op("Add", hidden, _attention(graph, config, normed, bias, key))
+        normed = graph.layer_norm(hidden, f"{key}.final_layer_norm", epsilon)
+        hidden = graph.op("Add", hidden, _feed_forward(graph, normed, key))
+    else:
+        hidden = graph.op("Add", hidden, _attention(graph, config, hidden, bias, key))
+        hidden = graph.layer_norm(hidden, f"{key}.layer_norm", epsilon)
+        hidden = graph.op("Add", hidden, _feed_forward(graph, hidden, key))
+        hidden = graph.layer_norm(hidden, f"{key}.final_layer_norm", epsilon)
+    if not config.adapter_attn_dim:
+        return hidden
+    if parts:
+        return graph.op("Add", hidden, _language_adapter(graph, hidden, layer, parts))
+    normed = graph.layer_norm(hidden, f"{key}.adapter_layer.norm", GROUP_NORM_EPS)
+    inner = graph.op("Relu", graph.linear(normed, f"{key}.adapter_layer.linear_1"))
+    return graph.op("Add", hidden, graph.linear(inner, f"{key}.adapter_layer.linear_2"))
+
+
+def _attention(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, bias: str, key: str) -> str:
+    """(B, F, D) -> (B, F, D)."""
+    heads, width = config.num_attention_heads, config.hidden_size
+
+    def split(part: str) -> str:
+        made = graph.reshape(graph.linear(hidden, f"{key}.attention.{part}_proj"), (0, 0, heads, width // heads))
+        return graph.op("Transpose", made, perm=[0, 2, 1, 3])  # (B, H, F, E)
+
+    inputs = [split(part) for part in "qkv"] + ([bias] if bias else [])
+    mixed = graph.op("Attention", *inputs, scale=1 / math.sqrt(width // heads))
+    mixed = graph.reshape(graph.op("Transpose", mixed, perm=[0, 2, 1, 3]), (0, 0, width))
+    return graph.linear(mixed, f"{key}.attention.out_proj")
+
+
+def _feed_forward(graph: GraphBuilder, hidden: str, key: str) -> str:
+    """(B, F, D) -> (B, F, D)."""
+    inner = graph.op("Gelu", graph.linear(hidden, f"{key}.feed_forward.intermediate_dense"))
+    return graph.linear(inner, f"{key}.feed_forward.output_dense")
+
+
+def _language_inputs(graph: GraphBuilder, config: Wav2Vec2Config) -> dict[str, str]:
+    """The adapters of each row as inputs, by part."""
+    width, inner, layers = config.hidden_size, config.adapter_attn_dim, config.num_hidden_layers
+    sizes = [(width,), (width,), (inner, width), (inner,), (width, inner), (width,)]
+    return {
+        part: graph.input(part.replace(".", "_"), "float32", (layers, "B", *size))
+        for part, size in zip(PARTS, sizes, strict=True)
+    }
+
+
+def _language_adapter(graph: GraphBuilder, hidden: str, layer: int, parts: dict[str, str]) -> str:
+    """The bottleneck of ``_layer`` with a set of weights for each row."""
+    rows = {part: graph.op("Gather", value, graph.constant(layer), axis=0) for part, value in parts.items()}
+    lifted = {part: graph.op("Unsqueeze", rows[part], graph.constant([1])) for part in PARTS if "bias" in part}
+    width = graph.shapes["wav2vec2.encoder.layer_norm.weight"][0]
+    ones, zeros = graph.constant(np.ones(width, np.float32)), graph.constant(np.zeros(width, np.float32))
+    normed = graph.op("LayerNormalization", hidden, ones, zeros, axis=-1, epsilon=GROUP_NORM_EPS)
+    scale = graph.op("Unsqueeze", rows["norm.weight"], graph.constant([1]))
+    normed = graph.op("Add", graph.op("Mul", normed, scale), lifted["norm.bias"])
+    down = graph.op("MatMul", normed, graph.op("Transpose", rows["linear_1.weight"], perm=[0, 2, 1]))
+    down = graph.op("Relu", graph.op("Add", down, lifted["linear_1.bias"]))
+    up = graph.op("MatMul", down, graph.op("Transpose", rows["linear_2.weight"], perm=[0, 2, 1]))
+    return graph.op("Add", up, lifted["linear_2.bias"])
+
+
+def _language_head(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str) -> str:
+    """Each row's own head; narrower ones are filled with a bias of -inf by the engine."""
+    weight = graph.input("head_weight", "float32", ("B", "V", config.hidden_size))
+    bias = graph.input("head_bias", "float32", ("B", "V"))
+    made = graph.op("MatMul", hidden, graph.op("Transpose", weight, perm=[0, 2, 1]))
+    return graph.op("Add", made, graph.op("Unsqueeze", bias, graph.constant([1])))
