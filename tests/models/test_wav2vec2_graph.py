@@ -1,0 +1,54 @@
+"""The graph of the wav2vec 2.0 family has the parameters of the network, and no more ops than it needs."""
+
+import collections
+
+import onnx
+import pytest
+
+from sonant.models.wav2vec2.config import Wav2Vec2Config
+from sonant.models.wav2vec2.graph import recogniser, shapes
+from sonant.models.wav2vec2.net_torch import Wav2Vec2ForCTC
+
+BASE = Wav2Vec2Config()
+LARGE = Wav2Vec2Config(
+    hidden_size=1024,
+    num_hidden_layers=24,
+    num_attention_heads=16,
+    intermediate_size=4096,
+    feat_extract_norm="layer",
+    do_stable_layer_norm=True,
+    conv_bias=True,
+)
+
+
+@pytest.mark.parametrize("config", [BASE, LARGE, Wav2Vec2Config(adapter_attn_dim=16, feat_extract_norm="layer")])
+def test_parameters_are_those_of_the_network(config):
+    import torch
+
+    with torch.device("meta"):
+        state = Wav2Vec2ForCTC(config).state_dict()
+    expected = {key: tuple(value.shape) for key, value in state.items() if key != "wav2vec2.masked_spec_embed"}
+    assert shapes(config) == expected
+
+
+@pytest.mark.parametrize("config", [BASE, LARGE])
+@pytest.mark.parametrize("padded", [False, True])
+def test_the_graph_is_valid_and_lean(config, padded):
+    model = recogniser(config, padded=padded)
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    assert [dim.dim_param or dim.dim_value for dim in inferred.graph.output[0].type.tensor_type.shape.dim][2] == 32
+    ops = collections.Counter(node.op_type for node in model.graph.node)
+    layers = config.num_hidden_layers
+    assert ops["Attention"] == layers
+    assert ops["MatMul"] == 6 * layers + 2
+    assert ops["Conv"] == 8
+    assert ops["Expand"] == (1 if padded else 0)
+    assert ops["Transpose"] <= 4 * layers + (6 * layers + 2) + 20
+    waiting = {row.name for row in model.graph.initializer if row.data_location == onnx.TensorProto.EXTERNAL}
+    assert waiting == set(shapes(config))
+
+
+def test_states_leave_the_graph_only_where_asked():
+    assert [value.name for value in recogniser(BASE, padded=False).graph.output] == ["log_probs"]
+    model = recogniser(BASE, padded=False, states=(0, 12))
+    assert [value.name for value in model.graph.output] == ["state_0", "state_12"]
