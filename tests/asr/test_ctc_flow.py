@@ -70,7 +70,7 @@ def test_windows_don_t_change_what_is_heard(recognizer, chunk_s):
 
 
 def test_pauses_and_length_end_segments(recognizer):
-    samples = np.concatenate([sound("one two"), np.zeros(32000, np.float32), sound("three four")])
+    samples = np.concatenate([sound("one two"), np.zeros(32000, np.float32), sound(" three four")])
     found = recognizer.transcribe(samples, characters=True)
     assert [segment.text for segment in found.segments] == [" one two", " three four"]
     assert "".join(letter.text for letter in found.segments[1].characters) == "threefour"
