@@ -1,8 +1,8 @@
 """Reads CTranslate2 ``model.bin`` files (binary version 6), without ctranslate2.
 
-Layout, little-endian (ctranslate2/specs/model_spec.py, ``ModelSpec._serialize``): uint32 version; string spec name; uint32 revision; uint32 count;
-per variable: string name, uint8 rank, uint32 sizes, uint8 type, uint32 bytes, data; then uint32 alias count and pairs
-of strings. A string is a uint16 length that counts the closing NUL, and the bytes.
+Layout, little-endian (ctranslate2/specs/model_spec.py, ``ModelSpec._serialize``): uint32 version; string spec name;
+uint32 revision; uint32 count; per variable: string name, uint8 rank, uint32 sizes, uint8 type, uint32 bytes, data; then
+uint32 alias count and pairs of strings. A string is a uint16 length that counts the closing NUL, and the bytes.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _variable(file: BinaryIO, path: Path, size: int) -> Tensor:
 def dequantised(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Undo int8 and int16 weights: W = q / scale, a scale a row (int8) or one for all (int16), as float32.
 
-    CTranslate2 stores ``name`` as integers and ``name_scale`` beside it (``ModelSpec._quantize``: q = round(W * scale)).
+    CTranslate2 stores ``name`` as integers, ``name_scale`` beside it (``ModelSpec._quantize``: q = round(W * scale)).
     """
     plain = {}
     for name, tensor in tensors.items():

@@ -15,10 +15,23 @@ from typing import Any
 import numpy as np
 
 from sonant.errors import UnsupportedCheckpoint
-from sonant.weights import ctranslate2_file, onnx_kokoro
-from sonant.weights.tensors import Tensor, to_float32
+from sonant.weights import ctranslate2_file, onnx_kokoro, torch_archive
+from sonant.weights.tensors import Tensor, read_file, to_float32
 
-__all__ = ["Imported", "check", "kokoro", "kokoro_onnx", "names", "whisper_ctranslate2"]
+__all__ = [
+    "TIED_OUTPUT",
+    "Imported",
+    "check",
+    "huggingface_bin",
+    "kokoro_onnx",
+    "kokoro_pth",
+    "kokoro_safetensors",
+    "names",
+    "whisper_ctranslate2",
+    "whisper_openai",
+]
+
+TIED_OUTPUT = "proj_out.weight"  # Whisper's output projection is its token embedding; some files hold it twice
 
 _FAMILIES = ("kokoro", "whisper", "wav2vec2")
 _IDENTITY_TOLERANCE = 1e-6
@@ -118,3 +131,55 @@ def _need_identity(tensor: Tensor, origin: str) -> None:
     target = 1.0 if tensor.key.endswith(".weight") else 0.0
     if np.abs(to_float32(tensor) - target).max() > _IDENTITY_TOLERANCE:
         raise UnsupportedCheckpoint(f"{origin}: {tensor.key!r} is not {target}; Kokoro's norms have no affine part")
+
+
+def whisper_openai(path: Path) -> Imported:
+    """Read an OpenAI ``.pt``: {"dims": sizes, "model_state_dict": tensors}, or such a state dict alone."""
+    table, tree = names("whisper"), torch_archive.load(path)
+    if not isinstance(tree, dict):
+        raise UnsupportedCheckpoint(f"{path} holds a {type(tree).__name__}, no state dict")
+    tensors = [t.renamed(table.from_openai(t.key)) for t in torch_archive.flatten(tree.get("model_state_dict", tree))]
+    shapes = {tensor.key: tensor.shape for tensor in tensors}
+    config = table.openai_config(tree["dims"], shapes) if "dims" in tree else table.config(shapes)
+    return whisper(tensors, str(path), config)
+
+
+def kokoro_pth(path: Path, config: dict[str, Any]) -> Imported:
+    """Read hexgrad's nested ``.pth``: a state dict a part of the network."""
+    table, tree = names("kokoro"), torch_archive.load(path)
+    if not isinstance(tree, dict):
+        raise UnsupportedCheckpoint(f"{path} holds a {type(tree).__name__}, no state dicts")
+    tensors = [
+        tensor.renamed(table.canonical(str(part), tensor.key))
+        for part, state in tree.items()
+        for tensor in torch_archive.flatten(state)
+    ]
+    return kokoro(tensors, config, str(path))
+
+
+def kokoro_safetensors(path: Path, config: dict[str, Any]) -> Imported:
+    """Read Kokoro's safetensors in canonical or MLX spelling; convolutions that MLX turned around are turned back.
+
+    MLX keeps a convolution (out, kernel, in) where torch has (out, in, kernel).
+    """
+    table = names("kokoro")
+    expected = table.shapes(config)
+    tensors = []
+    for tensor in read_file(path):
+        key = table.from_mlx(tensor.key)
+        turned = len(tensor.shape) == 3 and tensor.shape != expected.get(key, tensor.shape)
+        tensors.append(_turned(tensor.renamed(key)) if turned else tensor.renamed(key))
+    return kokoro(tensors, config, str(path))
+
+
+def _turned(tensor: Tensor) -> Tensor:
+    a, b, c = tensor.shape
+    return Tensor(tensor.key, tensor.dtype, (a, c, b), lambda: tensor.read().transpose(0, 2, 1))
+
+
+def huggingface_bin(path: Path, config: dict[str, Any]) -> Imported:
+    """Read a ``pytorch_model.bin`` in Hugging Face spelling (Whisper or wav2vec 2.0)."""
+    tensors = list(torch_archive.flatten(torch_archive.load(path)))
+    if config.get("model_type") == "whisper":
+        return whisper([t for t in tensors if t.key != TIED_OUTPUT], str(path), config)
+    return Imported("wav2vec2", tuple(tensors), config)

@@ -25,7 +25,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from sonant.errors import CorruptFile, UnsupportedCheckpoint
+from sonant.errors import CorruptFile
 from sonant.weights.tensors import Tensor, of_array
 
 __all__ = ["read"]
@@ -91,7 +91,7 @@ def read(path: Path) -> Iterator[Tensor]:
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant":
-            constants |= {node.output[0]: a.t for a in node.attribute if a.name == "value"}
+            constants |= dict.fromkeys(node.output, next((a.t for a in node.attribute if a.name == "value"), None))
     graph = _Graph(constants, path)
     names = importlib.import_module("sonant.models.kokoro.names")  # models stand above weights: named, not imported
     found = {}
@@ -143,7 +143,7 @@ def _onnx_lstm(graph: _Graph, node: Any) -> Lstm:
     """The three tensors of an LSTM node in ONNX's float layout."""
     if node.op_type == "LSTM":
         weight, recurrence = graph.weight(node.input[1]), graph.weight(node.input[2])
-    else:  # com.microsoft DynamicQuantizeLSTM: X W R B lengths h0 c0 P W_scale W_zero R_scale R_zero, W and R transposed
+    else:  # DynamicQuantizeLSTM: X W R B lengths h0 c0 P W_scale W_zero R_scale R_zero; W and R transposed
         weight, recurrence = (
             _directions(graph, node.input[i], node.input[scale], node.input[scale + 1]).transpose(0, 2, 1)
             for i, scale in ((1, 8), (2, 10))

@@ -21,7 +21,16 @@ from typing import Any
 
 from sonant.errors import UnsupportedCheckpoint
 
-__all__ = ["PARTS", "canonical", "from_mlx", "from_onnx_initializer", "from_onnx_node", "is_identity_norm", "is_unused", "shapes"]
+__all__ = [
+    "PARTS",
+    "canonical",
+    "from_mlx",
+    "from_onnx_initializer",
+    "from_onnx_node",
+    "is_identity_norm",
+    "is_unused",
+    "shapes",
+]
 
 PARTS = ("bert", "bert_encoder", "predictor", "text_encoder", "decoder")
 

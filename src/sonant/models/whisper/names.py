@@ -9,16 +9,18 @@ Sources: openai-whisper ``model.py`` (module names), ctranslate2 ``specs/whisper
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sonant.errors import UnsupportedCheckpoint
+from sonant.text.whisper_languages import LANGUAGES
 
-__all__ = ["Part", "config", "from_ctranslate2", "from_openai", "shapes"]
+__all__ = ["Part", "config", "from_ctranslate2", "from_openai", "generation_config", "openai_config", "shapes"]
 
 HEAD_SIZE = 64  # every published size has d_model / 64 heads
 ENGLISH_VOCAB, MULTILINGUAL_VOCAB, V3_VOCAB = 51864, 51865, 51866
+WITHOUT_LANGUAGES = 51766  # ids of a multilingual vocabulary besides its languages
 
 _LAYER = {  # OpenAI's names inside a block -> Hugging Face's
     "attn.query": "self_attn.q_proj",
@@ -129,9 +131,7 @@ def from_ctranslate2(name: str) -> tuple[Part, ...]:
     stack, end = _CT2_STACKS[match[3]], _CT2_ENDS[match[4]]
     prefix = f"model.{match[1]}.layers.{match[2]}."
     made = [f"{prefix}{part}.{end}" for part in stack]
-    return tuple(
-        Part("" if key.endswith("k_proj.bias") else key, index, len(made)) for index, key in enumerate(made)
-    )
+    return tuple(Part("" if key.endswith("k_proj.bias") else key, index, len(made)) for index, key in enumerate(made))
 
 
 def config(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -148,7 +148,9 @@ def config(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         encoder_ffn = shapes["model.encoder.layers.0.fc1.weight"][0]
         decoder_ffn = shapes["model.decoder.layers.0.fc1.weight"][0]
     except KeyError as error:
-        raise UnsupportedCheckpoint(f"the checkpoint has no tensor {error.args[0]!r}, so it is no whole Whisper") from None
+        raise UnsupportedCheckpoint(
+            f"the checkpoint has no tensor {error.args[0]!r}, so it is no whole Whisper"
+        ) from None
     english = vocab == ENGLISH_VOCAB
     end = 50256 if english else 50257
     heads = max(1, d_model // HEAD_SIZE)
@@ -184,6 +186,54 @@ def config(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         "use_cache": True,
         "vocab_size": vocab,
     }
+
+
+def openai_config(dims: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """The config of an OpenAI checkpoint: like ``config``, with the heads that its ``dims`` name."""
+    try:
+        heads = {"encoder_attention_heads": dims["n_audio_head"], "decoder_attention_heads": dims["n_text_head"]}
+    except (KeyError, TypeError) as error:
+        raise UnsupportedCheckpoint(f"the checkpoint's dims lack {error}") from None
+    return config(shapes) | heads
+
+
+def generation_config(
+    settings: Mapping[str, Any], non_speech: Sequence[int], alignment_heads: Sequence[Sequence[int]] | None
+) -> dict[str, Any]:
+    """Hugging Face's generation_config.json for a checkpoint that came without.
+
+    Token ids follow from the vocabulary (openai-whisper ``tokenizer.py``): after the text come end, start, the
+    languages, translate, transcribe, start of LM, start of previous text, no speech, no timestamps.
+
+    Args:
+        settings: config.json.
+        non_speech: ids of symbols that are not spoken.
+        alignment_heads: (layer, head) pairs of the decoder that follow the words, None where unknown.
+    """
+    vocab, end = settings["vocab_size"], settings["eos_token_id"]
+    multilingual = vocab != ENGLISH_VOCAB
+    languages = vocab - WITHOUT_LANGUAGES if multilingual else 99  # .en models hold the 99 ids too
+    translate = end + 2 + languages
+    made: dict[str, Any] = {
+        "begin_suppress_tokens": [220, end],
+        "bos_token_id": settings["bos_token_id"],
+        "decoder_start_token_id": end + 1,
+        "eos_token_id": end,
+        "is_multilingual": multilingual,
+        "max_initial_timestamp_index": 50,
+        "max_length": settings["max_target_positions"],
+        "no_timestamps_token_id": translate + 5,
+        "pad_token_id": end,
+        "prev_sot_token_id": translate + 3,
+        "return_timestamps": False,
+        "suppress_tokens": [*non_speech, end + 1, *range(translate, translate + 5)],
+    }
+    if alignment_heads:
+        made["alignment_heads"] = [list(pair) for pair in alignment_heads]
+    if multilingual:
+        made["lang_to_id"] = {f"<|{code}|>": end + 2 + i for i, code in enumerate([*LANGUAGES][:languages])}
+        made["task_to_id"] = {"transcribe": translate + 1, "translate": translate}
+    return made
 
 
 def _depth(shapes: Mapping[str, tuple[int, ...]], side: str) -> int:

