@@ -1,0 +1,303 @@
+"""Any container becomes blocks of mono float32 at its own rate.
+
+libsndfile first, because it is fast: wav, flac, mp3, ogg (vorbis, opus), aiff, au, caf ... FFmpeg's libraries (PyAV)
+for the rest: m4a, mp4, webm, aac, amr, video, and all that has more than two channels, because they know where each
+channel stands. No ffmpeg program is run. Nothing is opened but the given source: playlists that name other files or
+addresses are refused.
+
+A source that ends early or holds damaged packets gives what can be read of it, and a warning line says what was lost;
+one that gives nothing at all is an ``UnreadableAudio``.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonant.audio.mixdown import mix
+from sonant.errors import UnreadableAudio
+from sonant.records import Audio
+
+__all__ = ["Decoder", "Source", "Warn", "open_decoder"]
+
+Source = str | Path | bytes | bytearray | memoryview | BinaryIO
+Warn = Callable[[str], None]
+
+BLOCK_FRAMES = 1 << 16  # frames read at once by libsndfile
+UNKNOWN_FRAMES = 1 << 60  # libsndfile's length of streamed flac is about 2 ** 63
+EARLY_S = 0.5  # a shorter difference between promised and found length is rounding of the container
+READABLE = "sonant reads wav flac mp3 ogg opus m4a mp4 webm aac amr and other sound and video files"
+
+logger = logging.getLogger(__name__)
+
+
+class Decoder(Protocol):
+    """An opened source of sound."""
+
+    duration_s: float | None  # what the container promises; None where it doesn't say
+
+    def blocks(self) -> Iterator[Audio]:
+        """Blocks of any size; the sample rate may change between blocks (joined files)."""
+
+
+@contextmanager
+def open_decoder(source: Source, warn: Warn | None = None) -> Iterator[Decoder]:
+    """Open a path, "-" (standard input), bytes or binary file; closed at the end of the block if it was opened here.
+
+    Args:
+        source: a seekable file is read from its start, a pipe as it comes.
+        warn: called with one line for each thing that was lost; None logs it.
+
+    Raises:
+        UnreadableAudio: missing, empty, not sound, or a video without sound.
+    """
+    with ExitStack() as stack:
+        file, name = _binary(source, stack)
+        head, file = _peek(file, name, stack)
+        yield _choose(file, name, head, warn or (lambda line: logger.warning("%s", line)), stack)
+
+
+def _choose(file: BinaryIO, name: str, head: bytes, warn: Warn, stack: ExitStack) -> Decoder:
+    """The first library that opens it."""
+    import soundfile
+
+    if _seekable(file):
+        try:
+            sound = stack.enter_context(soundfile.SoundFile(_direct(file)))
+            if sound.channels <= 2 and 0 < sound.frames < UNKNOWN_FRAMES:  # streamed flac: libsndfile can't read it
+                return _SoundFileDecoder(sound, name, warn)
+        except (soundfile.SoundFileError, TypeError):  # TypeError: a name that ends in .raw
+            pass
+        file.seek(0)
+    return _AvDecoder(file, name, head, warn, stack)
+
+
+class _SoundFileDecoder:
+    """libsndfile: one or two channels, mixed to their mean."""
+
+    def __init__(self, sound: Any, name: str, warn: Warn) -> None:
+        self.sound, self.name, self.warn = sound, name, warn
+        self.duration_s: float | None = sound.frames / sound.samplerate
+        self.first = self._read()
+
+    def blocks(self) -> Iterator[Audio]:
+        """As ``Decoder``."""
+        import soundfile
+
+        found, rate = 0, self.sound.samplerate
+        frames, self.first = self.first, np.zeros((0, 1), np.float32)
+        while len(frames):
+            found += len(frames)
+            yield Audio(mix(frames), rate)
+            try:
+                frames = self._read()
+            except soundfile.SoundFileError as error:
+                self.warn(f"{self.name}: damaged after {found / rate:.2f} s; the rest is not heard ({error})")
+                return
+        self._tell_loss(found / rate)
+
+    def _read(self) -> NDArray[np.float32]:
+        frames: NDArray[np.float32] = self.sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+        return frames
+
+    def _tell_loss(self, found_s: float) -> None:
+        promised_s = self.duration_s or 0.0
+        cut = re.search(r"^data : (\d+) \(should be (\d+)\)", self.sound.extra_info, re.MULTILINE)
+        if cut and 0 < int(cut[1]) < 0x7FFFF000 and int(cut[2]):  # larger ones are written by programs that pipe
+            promised_s = found_s * int(cut[1]) / int(cut[2])
+        if found_s and promised_s - found_s > EARLY_S:
+            self.warn(_early(self.name, promised_s, found_s))
+
+
+class _AvDecoder:
+    """FFmpeg's libraries through PyAV: every other container, any number of channels."""
+
+    def __init__(self, file: BinaryIO, name: str, head: bytes, warn: Warn, stack: ExitStack) -> None:
+        import av
+
+        self.name, self.warn, self.head = name, warn, head
+        try:
+            target = _direct(file) if _seekable(file) else file
+            options = {"protocol_whitelist": "file"}
+            self.container = stack.enter_context(av.open(target, mode="r", options=options, metadata_errors="replace"))
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise UnreadableAudio(_nothing(name, head)) from error
+        tracks = self.container.streams.audio
+        if not tracks:
+            kind = "a picture or video without sound" if self.container.streams.video else "no sound"
+            raise UnreadableAudio(
+                f"{name}: {kind}; give a file with a sound track" if not _texty(head) else _text(name)
+            )
+        self.track = tracks[0]
+        if len(tracks) > 1:
+            warn(f"{name}: has {len(tracks)} sound tracks; only the first is heard")
+        length = self.track.duration
+        base = self.track.time_base
+        self.duration_s = float(length * base) if length and base and length > 0 else None
+
+    def blocks(self) -> Iterator[Audio]:
+        """As ``Decoder``."""
+        found_s, damaged, good = 0.0, 0, 0
+        for frame in self._frames():
+            if frame is None:
+                damaged += 1
+                continue
+            good += 1
+            sound = Audio(mix(_floats(frame), [channel.name for channel in frame.layout.channels]), frame.sample_rate)
+            found_s += sound.duration_s
+            yield sound
+        if damaged > good:
+            raise UnreadableAudio(_nothing(self.name, self.head))
+        if damaged:
+            self.warn(f"{self.name}: {damaged} damaged packets were skipped; {found_s:.2f} s could be read")
+        elif self.duration_s is not None and self.duration_s - found_s > EARLY_S and found_s:
+            self.warn(_early(self.name, self.duration_s, found_s))
+
+    def _frames(self) -> Iterator[Any]:
+        """Decoded frames, None for a damaged packet."""
+        import av
+
+        packets = self.container.demux(self.track)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.error.FFmpegError, OSError):
+                yield None
+                return
+            if packet is None:
+                return
+            try:
+                yield from packet.decode()
+            except av.error.FFmpegError:
+                yield None
+
+
+def _floats(frame: Any) -> NDArray[np.float32]:
+    """(N, C) float32 in [-1, 1] of a decoded frame of any sample format."""
+    count = len(frame.layout.channels)
+    raw = frame.to_ndarray()
+    grid = raw.T if frame.format.is_planar else raw.reshape(-1, count)  # (N, C)
+    if grid.dtype == np.uint8:
+        return (grid.astype(np.float32) - 128) / 128
+    if grid.dtype.kind == "i":
+        return (grid / float(np.iinfo(grid.dtype).max + 1)).astype(np.float32)
+    return grid.astype(np.float32)
+
+
+def _binary(source: Source, stack: ExitStack) -> tuple[BinaryIO, str]:
+    """The source as a binary file, and what to call it in messages."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return io.BytesIO(source), "the given bytes"
+    if isinstance(source, str | Path):
+        if str(source) == "-":
+            import sys
+
+            return sys.stdin.buffer, "standard input"
+        try:
+            path = Path(source)
+            if path.is_dir():
+                raise UnreadableAudio(f"{path}: is a folder; name the files in it")
+            return stack.enter_context(path.open("rb")), str(path)
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+            raise UnreadableAudio(f"{source}: {getattr(error, 'strerror', None) or error}") from error
+    if not hasattr(source, "read"):
+        raise UnreadableAudio(f"audio is a {type(source).__name__}; give a path, bytes or a file opened with 'rb'")
+    return source, str(getattr(source, "name", "the given file"))
+
+
+def _peek(file: BinaryIO, name: str, stack: ExitStack) -> tuple[bytes, BinaryIO]:
+    """The first bytes, and the file as if they had not been read.
+
+    A pipe is decoded as it comes, but an MP4 has its table of contents anywhere: one from a pipe is spooled to disk.
+    """
+    seekable = _seekable(file)
+    if seekable:
+        file.seek(0)
+    head: Any = file.read(512)
+    if isinstance(head, str):
+        raise UnreadableAudio(f"{name}: is opened as text; open it with 'rb'")
+    if not head:
+        raise UnreadableAudio(f"{name}: is empty (0 bytes)")
+    if seekable:
+        file.seek(0)
+        return head, file
+    if head[4:8] != b"ftyp":
+        return head, cast("BinaryIO", _Pipe(head, file))
+    spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (the stack closes it)
+    spool.write(head)
+    shutil.copyfileobj(file, spool, 1 << 20)
+    spool.seek(0)
+    return head, cast("BinaryIO", spool)
+
+
+class _Pipe:
+    """A file that can only be read, beginning with bytes that were taken from it already."""
+
+    def __init__(self, head: bytes, file: BinaryIO) -> None:
+        self.head, self.file = head, file
+
+    def seekable(self) -> bool:
+        """It can't go back."""
+        return False
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to ``size`` bytes."""
+        if self.head:
+            part, self.head = (self.head, b"") if size < 0 else (self.head[:size], self.head[size:])
+            return part + self.file.read() if size < 0 else part
+        read_some = getattr(self.file, "read1", self.file.read)  # live: take what is there, don't wait for a full block
+        return read_some(size)
+
+
+def _seekable(file: BinaryIO) -> bool:
+    """Whether it can go back; a FIFO, a terminal and a socket can't, whatever their wrapper says."""
+    try:
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode):
+            return False
+    except (OSError, AttributeError):
+        pass  # not a file of the system: ask it
+    return bool(getattr(file, "seekable", lambda: False)())
+
+
+def _direct(file: BinaryIO) -> Any:
+    """The absolute path of a plain file opened by name, which libraries read without calling back; else the file."""
+    name = getattr(file, "name", None)
+    if isinstance(file, io.BufferedReader) and isinstance(name, str) and Path(name).is_file():
+        return str(Path(name).absolute())
+    return file
+
+
+def _texty(head: bytes) -> bool:
+    """Whether the first bytes read as text."""
+    try:
+        text = head.decode("utf-8") if len(head) < 512 else head[:508].decode("utf-8", errors="ignore")
+    except UnicodeDecodeError:
+        return False
+    plain = sum(letter.isprintable() or letter in "\n\r\t\f" for letter in text)
+    return plain == len(text) and len(text) * 2 > len(head) // 2
+
+
+def _text(name: str) -> str:
+    return f"{name}: holds text, not sound; {READABLE}"
+
+
+def _nothing(name: str, head: bytes) -> str:
+    """The line for a source that no library can read."""
+    return _text(name) if _texty(head) else f"{name}: no sound found in it: cut off, damaged or not audio; {READABLE}"
+
+
+def _early(name: str, promised_s: float, found_s: float) -> str:
+    return f"{name}: ends early: {promised_s:.2f} s are promised, {found_s:.2f} s are there"
