@@ -7,11 +7,16 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.engines import binder
 from sonant.engines.base import Memory
 from sonant.errors import BadInput, UnsupportedCheckpoint
+from sonant.models.whisper import graph
 from sonant.models.whisper.config import WhisperConfig
+from sonant.weights import importers
+from sonant.weights.checkpoint import Checkpoint
+from sonant.weights.tensors import Tensor
 
-__all__ = ["align", "canonical", "features", "fork", "reorder", "rewind", "step", "tied_output"]
+__all__ = ["align", "canonical", "features", "fork", "reorder", "rewind", "step", "stored", "tied_output"]
 
 OUTPUT, EMBEDDING = "proj_out.weight", "model.decoder.embed_tokens.weight"
 
@@ -40,6 +45,22 @@ def tied_output(config: WhisperConfig, keys: Collection[str], equal: Callable[[s
             f"{OUTPUT} differs from {EMBEDDING}, but config.json ties them; set tie_word_embeddings to false there"
         )
     return {OUTPUT}
+
+
+def stored(checkpoint: Checkpoint, config: WhisperConfig) -> dict[str, Tensor]:
+    """The tensors of a Whisper checkpoint by canonical key, checked to be those of the network, no more and no less.
+
+    Raises:
+        ModelFileMissing: a file isn't there.
+        CorruptFile: a header is wrong.
+        UnsupportedCheckpoint: a key is missing, surplus or of another shape.
+    """
+    found = binder.tensors_of(checkpoint.weights, canonical)
+    for key in tied_output(config, found, lambda a, b: np.array_equal(found[canonical(a)].read(), found[b].read())):
+        del found[key]
+    expected = graph.shapes(config)
+    importers.check({key: tensor.shape for key, tensor in found.items()}, expected, checkpoint.id)
+    return found
 
 
 def features(given: NDArray[np.float32], config: WhisperConfig) -> None:

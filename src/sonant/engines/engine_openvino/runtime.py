@@ -17,7 +17,7 @@ from sonant.engines.base import EngineOptions
 from sonant.errors import BadInput
 from sonant.weights.tensors import Tensor
 
-__all__ = ["Bound", "Plan", "compile_model", "core", "plan", "read"]
+__all__ = ["Bound", "Compiled", "Plan", "compile_model", "core", "plan", "read"]
 
 TYPES = {"F32": ov.Type.f32, "F16": ov.Type.f16, "BF16": ov.Type.bf16, "I8": ov.Type.i8}
 
@@ -44,9 +44,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A model over a checkpoint's pages; ``arrays`` must live as long as the model."""
+    """A model over a checkpoint's pages; it doesn't own them, so ``arrays`` must live as long as it."""
 
     model: ov.Model
+    arrays: list[NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A compiled model, and the pages that it may still read (tables, unpacked weights)."""
+
+    model: ov.CompiledModel
     arrays: list[NDArray[Any]]
 
 
@@ -119,8 +127,8 @@ def read(template: ModelProto, stored: Mapping[str, Tensor], origin: str) -> Bou
     return Bound(model, arrays)
 
 
-def compile_model(bound: Bound, properties: Mapping[str, Any]) -> ov.CompiledModel:
+def compile_model(bound: Bound, properties: Mapping[str, Any]) -> Compiled:
     """Compile for the CPU; the checkpoint's pages, packed by now, are given back to the system."""
     compiled = core().compile_model(bound.model, "CPU", dict(properties))
     binder.forget_pages(bound.arrays)
-    return compiled
+    return Compiled(compiled, bound.arrays)

@@ -5,7 +5,7 @@ P tokens before, W tokens whose logits are wanted, D width, H heads, E head size
 
 What the shape of the graphs is for:
 - the encoder ends in the cross-attention keys and values of every decoder layer, so they are computed once a window;
-- the decoder asks a window with all of its beams as one row of K * L queries: keys are neither copied nor read per beam;
+- the decoder asks a window with all of its beams as one row of K * L queries: keys are not copied or read per beam;
 - the output projection sees only the wanted tokens;
 - the cache is gathered by ``beams`` inside the graph, so that a beam search copies nothing through Python;
 - cross-attention queries are outputs too (they are tiny): word timing multiplies them with the keys by itself, and
@@ -20,10 +20,10 @@ from dataclasses import asdict
 import onnx
 
 from sonant.models.graph_builder import GraphBuilder
+from sonant.models.whisper import names
 from sonant.models.whisper.config import LAYER_NORM_EPS, WhisperConfig
-from sonant.models.whisper.names import shapes
 
-__all__ = ["decoder", "encoder"]
+__all__ = ["decoder", "encoder", "shapes"]
 
 
 def encoder(config: WhisperConfig, windows: int | str = "B", cross_dtype: str = "float32") -> onnx.ModelProto:
@@ -36,7 +36,7 @@ def encoder(config: WhisperConfig, windows: int | str = "B", cross_dtype: str = 
         windows: a number makes the graph static, a word dynamic.
         cross_dtype: dtype of the outputs, "float32" or "bfloat16".
     """
-    graph = GraphBuilder("whisper-encoder", _shapes(config))
+    graph = GraphBuilder("whisper-encoder", shapes(config))
     hidden = graph.input("features", "float32", (windows, config.num_mel_bins, config.frames))
     for name, stride in (("conv1", 1), ("conv2", 2)):
         key = f"model.encoder.{name}"
@@ -82,7 +82,7 @@ class _Decoder:
     def __init__(self, config: WhisperConfig, windows: int | str, cross_dtype: str) -> None:
         self.config, self.windows, self.cross_dtype = config, windows, cross_dtype
         self.heads, self.size = config.decoder_attention_heads, config.head_size
-        self.graph = graph = GraphBuilder("whisper-decoder", _shapes(config))
+        self.graph = graph = GraphBuilder("whisper-decoder", shapes(config))
         self.tokens = graph.input("tokens", "int64", ("R", "L"))
         self.positions = graph.input("positions", "int64", ("L",))
         self.mask = graph.input("mask", "float32", ("L", "S"))
@@ -152,10 +152,9 @@ def _cross(graph: GraphBuilder, hidden: str, config: WhisperConfig, windows: int
     shape = (windows, config.decoder_attention_heads, config.max_source_positions, config.head_size)
     for layer in range(config.decoder_layers):
         for kind in ("key", "value"):
-            made = graph.linear(
-                hidden, f"model.decoder.layers.{layer}.encoder_attn.{kind[0]}_proj", bias=kind == "value"
-            )
-            made = _split(graph, made, config.d_model, config.decoder_attention_heads)
+            key = f"model.decoder.layers.{layer}.encoder_attn.{kind[0]}_proj"
+            made = graph.linear(hidden, key, bias=kind == "value")
+            made = _split(graph, made, config.decoder_attention_heads, config.head_size)
             if dtype == "bfloat16":
                 made = graph.op("Cast", made, to=onnx.TensorProto.BFLOAT16)
             graph.output(f"cross_{kind}_{layer}", made, dtype, shape)
@@ -178,9 +177,9 @@ def _attend(graph: GraphBuilder, inputs: tuple[str, ...], size: int) -> str:
     return graph.op("Transpose", graph.op("Attention", *inputs, scale=1 / math.sqrt(size)), perm=[0, 2, 1, 3])
 
 
-def _shapes(config: WhisperConfig) -> dict[str, tuple[int, ...]]:
+def shapes(config: WhisperConfig) -> dict[str, tuple[int, ...]]:
     """Keys and shapes of the parameters, the free output projection among them where there is one."""
-    made = shapes(asdict(config))
+    made = names.shapes(asdict(config))
     if not config.tie_word_embeddings:
         made["proj_out.weight"] = (config.vocab_size, config.d_model)
     return made

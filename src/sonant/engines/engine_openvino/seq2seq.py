@@ -1,0 +1,191 @@
+"""Whisper in OpenVINO: a static encoder, and a decoder that keeps its cache inside the runtime."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13
+from openvino.passes import MakeStateful, Manager
+
+from sonant.engines import seq2seq_checks as checks
+from sonant.engines.base import EngineOptions
+from sonant.engines.engine_openvino import runtime
+from sonant.models.whisper import graph
+from sonant.models.whisper.config import WhisperConfig
+from sonant.weights.checkpoint import Checkpoint
+
+__all__ = ["OpenvinoMemory", "OpenvinoSeq2Seq", "open"]
+
+KINDS = ("key", "value")
+STORED = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(np.uint16)}  # NumPy has no bfloat16: its bits
+
+
+class OpenvinoMemory:
+    """The ``Memory`` protocol: cross keys and values as arrays, and an infer request that holds the cache.
+
+    Attributes:
+        cross: (B, H, F, E) arrays, key and value of each layer in turn.
+        rows: the row that each row continues from, applied at the next step.
+    """
+
+    def __init__(self, engine: OpenvinoSeq2Seq, cross: list[NDArray[Any]], beams: int = 1) -> None:
+        self.engine, self.cross = engine, cross
+        self.windows, self.beams, self.length = cross[0].shape[0], beams, 0
+        self.rows = np.arange(self.windows * beams)
+        self.request: ov.InferRequest | None = None
+
+    def __del__(self) -> None:
+        if self.request is not None:
+            self.engine.idle.append(self.request)
+
+
+class OpenvinoSeq2Seq:
+    """The ``Seq2Seq`` protocol over two compiled graphs."""
+
+    def __init__(self, config: WhisperConfig, encoder: runtime.Compiled, decoder: runtime.Compiled, plan: runtime.Plan):
+        self.config, self.encoder, self.decoder = config, encoder, decoder
+        self.plan = plan
+        self.idle: list[ov.InferRequest] = []
+        self.hearing = encoder.model.create_infer_request()
+        self.description = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
+
+    def encode(self, features: NDArray[np.float32]) -> OpenvinoMemory:
+        """See ``engines.base.Seq2Seq``."""
+        checks.features(features, self.config)
+        config = self.config
+        shape = (len(features), config.decoder_attention_heads, config.max_source_positions, config.head_size)
+        cross = [np.empty(shape, STORED[self.plan.activations]) for _ in range(2 * config.decoder_layers)]
+        for window in range(len(features)):
+            self.hearing.set_tensor("features", ov.Tensor(np.ascontiguousarray(features[window : window + 1])))
+            for index, array in enumerate(cross):
+                name = f"cross_{KINDS[index % 2]}_{index // 2}"
+                self.hearing.set_tensor(name, self._tensor(array[window : window + 1]))
+            self.hearing.infer()
+        return OpenvinoMemory(self, cross)
+
+    def fork(self, memory: OpenvinoMemory, windows: Sequence[int], beams: int = 1) -> OpenvinoMemory:
+        """See ``engines.base.Seq2Seq``; a run of windows is shared, picked ones are copied."""
+        checks.fork(memory, windows, beams)
+        first, count = windows[0], len(windows)
+        run = list(windows) == list(range(first, first + count))
+        picked: slice | list[int] = slice(first, first + count) if run else list(windows)
+        return OpenvinoMemory(self, [array[picked] for array in memory.cross], beams)
+
+    def step(self, memory: OpenvinoMemory, tokens: NDArray[np.int64], every: bool = False) -> NDArray[np.float32]:
+        """See ``engines.base.Seq2Seq``."""
+        checks.step(memory, tokens, self.config)
+        request = self._request(memory)
+        length = tokens.shape[1]
+        wanted = np.arange(length) if every else np.array([length - 1])
+        request.set_tensor("tokens", ov.Tensor(np.ascontiguousarray(tokens)))
+        request.set_tensor("positions", ov.Tensor(np.arange(memory.length, memory.length + length)))
+        request.set_tensor("mask", ov.Tensor(_causal(memory.length, length)))
+        request.set_tensor("beams", ov.Tensor(memory.rows))
+        request.set_tensor("wanted", ov.Tensor(wanted))
+        request.infer()
+        memory.length += length
+        memory.rows = np.arange(len(memory.rows))
+        logits: NDArray[np.float32] = request.get_tensor("logits").data.copy()
+        return logits if every else logits[:, 0]
+
+    def reorder(self, memory: OpenvinoMemory, rows: NDArray[np.int64]) -> None:
+        """See ``engines.base.Seq2Seq``; the cache is gathered inside the next step."""
+        checks.reorder(memory, rows)
+        memory.rows = memory.rows[rows]
+
+    def rewind(self, memory: OpenvinoMemory, length: int) -> None:
+        """See ``engines.base.Seq2Seq``."""
+        checks.rewind(memory, length)
+        if length == memory.length:
+            return
+        assert memory.request is not None  # tokens were decoded, so there is a request
+        if length == 0:
+            memory.request.reset_state()
+            memory.rows = np.arange(len(memory.rows))
+        else:
+            for state in memory.request.query_state():
+                state.state = ov.Tensor(np.ascontiguousarray(state.state.data[:, :, :length]))
+        memory.length = length
+
+    def align(
+        self, memory: OpenvinoMemory, window: int, tokens: NDArray[np.int64], heads: Sequence[tuple[int, int]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """See ``engines.base.Seq2Seq``."""
+        checks.align(memory, window, tokens, heads, self.config)
+        fresh = self.fork(memory, [window])
+        logits = self.step(fresh, tokens[None], every=True)[0]
+        assert fresh.request is not None
+        scores = np.empty((len(heads), len(tokens), self.config.max_source_positions), np.float32)
+        for row, (layer, head) in enumerate(heads):
+            query = fresh.request.get_tensor(f"query_{layer}").data[0, head]  # (L, E)
+            np.matmul(query, _float32(fresh.cross[2 * layer][0, head]).T, out=scores[row])
+        scores /= math.sqrt(self.config.head_size)
+        return scores, logits
+
+    def _request(self, memory: OpenvinoMemory) -> ov.InferRequest:
+        """The request of a memory, bound to its windows the first time."""
+        if memory.request is None:
+            memory.request = self.idle.pop() if self.idle else self.decoder.model.create_infer_request()
+            memory.request.reset_state()
+            for index, array in enumerate(memory.cross):
+                memory.request.set_tensor(f"cross_{KINDS[index % 2]}_{index // 2}", self._tensor(array))
+        return memory.request
+
+    def _tensor(self, array: NDArray[Any]) -> ov.Tensor:
+        """A tensor over the array's memory."""
+        kind = ov.Type.f32 if array.dtype == np.float32 else ov.Type.bf16
+        return ov.Tensor(array, ov.Shape(array.shape), kind)
+
+
+def _float32(array: NDArray[Any]) -> NDArray[np.float32]:
+    """Numbers of a float32 array, or of bfloat16 bits (the upper halves of float32)."""
+    return array if array.dtype == np.float32 else (array.astype(np.uint32) << 16).view(np.float32)
+
+
+def _causal(past: int, length: int) -> NDArray[np.float32]:
+    """(L, P + L): 0 where a token may look, -inf after it."""
+    mask = np.zeros((length, past + length), np.float32)
+    if length > 1:
+        mask[:, past:][np.triu_indices(length, 1)] = -np.inf
+    return mask
+
+
+def stateful(model: ov.Model, layers: int) -> None:
+    """Keep the caches inside the model: pairs of past and present become states, empty at first."""
+    pairs = {f"past_{kind}_{layer}": f"present_{kind}_{layer}" for layer in range(layers) for kind in KINDS}
+    manager = Manager()
+    manager.register_pass(MakeStateful(pairs))
+    manager.run_passes(model)
+    rows = opset13.gather(opset13.shape_of(model.input("tokens")), opset13.constant([0]), opset13.constant(0))
+    for read in model.get_ops():
+        if read.get_type_name() == "ReadValue":
+            _, heads, _, size = (dim.get_min_length() for dim in read.get_output_partial_shape(0))
+            shape = opset13.concat([rows, opset13.constant([heads, 0, size])], 0)
+            read.set_arguments([opset13.broadcast(opset13.constant(np.float32(0)), shape)])
+    model.validate_nodes_and_infer_types()
+
+
+def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq:  # noqa: A001  the name every engine has
+    """Open a Whisper checkpoint where it lies.
+
+    Raises:
+        UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
+        BadInput: a device or dtype that OpenVINO doesn't have here.
+    """
+    config = WhisperConfig.from_hf(checkpoint.config)
+    plan = runtime.plan(options)
+    stored = checks.stored(checkpoint, config)
+    encoder = runtime.read(graph.encoder(config, 1, plan.activations), stored, checkpoint.id)
+    decoder = runtime.read(graph.decoder(config, "B", plan.activations), stored, checkpoint.id)
+    stateful(decoder.model, config.decoder_layers)
+    return OpenvinoSeq2Seq(
+        config,
+        runtime.compile_model(encoder, plan.properties),
+        runtime.compile_model(decoder, plan.properties),
+        plan,
+    )
