@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor
 
 from sonant.engines.base import EngineOptions
-from sonant.errors import BadInput, UnsupportedCheckpoint
+from sonant.engines.engine_torch import runtime
+from sonant.errors import BadInput
 from sonant.models.wav2vec2.adapters import PARTS, AdapterCache, stack
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.names import canonical
@@ -20,13 +20,11 @@ from sonant.weights.checkpoint import Checkpoint
 
 __all__ = ["TorchCtc", "open"]
 
-DTYPES = {"auto": torch.float32, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
 
 class TorchCtc:
     """The ``Ctc`` protocol over the reference network."""
 
-    def __init__(self, net: Wav2Vec2ForCTC, adapters: AdapterCache | None, device: str, dtype: torch.dtype) -> None:
+    def __init__(self, net: Wav2Vec2ForCTC, adapters: AdapterCache | None, device: torch.device, dtype: torch.dtype):
         self.config = net.config
         self.net = net.to(device=device, dtype=dtype).eval()
         self.adapters, self.device, self.dtype = adapters, device, dtype
@@ -80,20 +78,14 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> TorchCtc:  # noqa: A
 
     Raises:
         UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
+        BadInput: a device or dtype that this torch doesn't have.
     """
-    if options.dtype not in DTYPES:
-        raise BadInput(f"the torch engine has no {options.dtype} for this family; allowed: {', '.join(DTYPES)}")
+    device = runtime.device_of(options)
+    dtype = runtime.dtype_of(options, device)
     config = Wav2Vec2Config.from_hf(checkpoint.config)
-    state: dict[str, Tensor] = {}
-    for path in checkpoint.weights:
-        state.update({canonical(key): tensor.float() for key, tensor in load_file(path).items()})
+    state = {canonical(key): tensor.float() for key, tensor in runtime.read(checkpoint.weights).items()}
+    state.setdefault("wav2vec2.masked_spec_embed", torch.zeros(config.hidden_size))  # only training reads it
     with torch.device("meta"):
         net = Wav2Vec2ForCTC(config)
-    try:
-        net.load_state_dict(state, strict=True, assign=True)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise UnsupportedCheckpoint(f"{checkpoint.id} does not fit its config.json: {reason[:300]}") from error
     adapters = AdapterCache(checkpoint.folder, config) if config.adapter_attn_dim else None
-    device = "cuda" if options.device == "auto" and torch.cuda.is_available() else options.device.replace("auto", "cpu")
-    return TorchCtc(net, adapters, device, DTYPES[options.dtype])
+    return TorchCtc(runtime.fill(net, state, checkpoint.id), adapters, device, dtype)

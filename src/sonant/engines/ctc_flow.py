@@ -1,0 +1,116 @@
+"""The ``Ctc`` protocol over graphs, whatever runs them: picks the graph a call needs, fills its inputs.
+
+Graphs are compiled when they are first needed: with or without padding, with or without languages, for each set of
+layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from sonant.engines import binder
+from sonant.errors import BadInput, UnsupportedCheckpoint
+from sonant.models.wav2vec2.adapters import AdapterCache, stack
+from sonant.models.wav2vec2.config import Wav2Vec2Config
+from sonant.models.wav2vec2.graph import recogniser, shapes
+from sonant.models.wav2vec2.names import canonical
+from sonant.weights.checkpoint import Checkpoint
+from sonant.weights.tensors import Tensor
+
+__all__ = ["GraphCtc", "Run", "stored_tensors"]
+
+Run = Callable[[Mapping[str, NDArray[Any]]], list[NDArray[Any]]]
+UNUSED = "wav2vec2.masked_spec_embed"  # only training reads it
+
+
+class GraphCtc:
+    """Graphs of one checkpoint; ``compile_graph`` makes a callable of a template."""
+
+    def __init__(self, checkpoint: Checkpoint, compile_graph: Callable[[ModelProto], Run], description: str) -> None:
+        self.config = Wav2Vec2Config.from_hf(checkpoint.config)
+        self.adapters = AdapterCache(checkpoint.folder, self.config) if self.config.adapter_attn_dim else None
+        self.compile_graph, self.description = compile_graph, description
+        self._graphs: dict[tuple[bool, bool, tuple[int, ...] | None], Run] = {}
+        self._lock = Lock()
+
+    def log_probs(
+        self,
+        waveforms: NDArray[np.float32],
+        lengths: NDArray[np.int64],
+        languages: Sequence[str] | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """See ``engines.base.Ctc``."""
+        feeds, frames = self._feeds(waveforms, lengths)
+        if languages is not None:
+            feeds |= self._language_feeds(languages)
+        (found,) = self._graph("lengths" in feeds, languages is not None, None)(feeds)
+        return found, frames
+
+    def hidden_states(
+        self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], layers: Sequence[int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """See ``engines.base.Ctc``."""
+        wrong = [layer for layer in layers if not 0 <= layer <= self.config.num_hidden_layers]
+        if wrong:
+            raise BadInput(f"layer {wrong[0]} is out of range; allowed: 0 to {self.config.num_hidden_layers}")
+        feeds, frames = self._feeds(waveforms, lengths)
+        once = tuple(sorted(set(layers)))
+        states = dict(zip(once, self._graph("lengths" in feeds, False, once)(feeds), strict=True))
+        return np.stack([states[layer] for layer in layers]), frames
+
+    def _feeds(
+        self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+        """Inputs, the lengths only where there is padding; and the frames of each row."""
+        if waveforms.ndim != 2 or len(waveforms) != len(lengths) or lengths.max(initial=0) > waveforms.shape[1]:
+            raise BadInput(f"waveforms {waveforms.shape} and lengths {lengths.tolist()} do not fit together")
+        if lengths.min(initial=self.config.receptive_field) < self.config.receptive_field:
+            least = self.config.receptive_field
+            raise BadInput(f"an utterance of {lengths.min()} samples is shorter than one frame of {least}")
+        feeds: dict[str, NDArray[Any]] = {"waveforms": np.ascontiguousarray(waveforms, np.float32)}
+        if (lengths != waveforms.shape[1]).any():
+            feeds["lengths"] = lengths.astype(np.int64)
+        return feeds, np.array([self.config.frames(int(length)) for length in lengths])
+
+    def _language_feeds(self, languages: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Adapters and heads of the rows; narrower heads are filled so that they never win."""
+        if self.adapters is None:
+            raise BadInput("this checkpoint has no language adapters; leave the language out")
+        rows = [self.adapters.get(language) for language in languages]
+        feeds = {part.replace(".", "_"): values for part, values in stack(rows).items()}
+        symbols = max(len(row.head_bias) for row in rows)
+        weight = np.zeros((len(rows), symbols, self.config.hidden_size), np.float32)
+        bias = np.full((len(rows), symbols), -np.inf, np.float32)
+        for index, row in enumerate(rows):
+            weight[index, : len(row.head_bias)], bias[index, : len(row.head_bias)] = row.head_weight, row.head_bias
+        return feeds | {"head_weight": weight, "head_bias": bias}
+
+    def _graph(self, padded: bool, languages: bool, states: tuple[int, ...] | None) -> Run:
+        """The compiled graph of a kind, made the first time."""
+        with self._lock:
+            kind = (padded, languages, states)
+            if kind not in self._graphs:
+                template = recogniser(self.config, padded=padded, languages=languages, states=states)
+                self._graphs[kind] = self.compile_graph(template)
+            return self._graphs[kind]
+
+
+def stored_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """A checkpoint's tensors by canonical key.
+
+    Raises:
+        UnsupportedCheckpoint: a key is missing, or one that the network doesn't have; names it.
+    """
+    stored = binder.tensors_of(checkpoint.weights, canonical)
+    wanted = shapes(Wav2Vec2Config.from_hf(checkpoint.config)).keys()
+    if missing := wanted - stored.keys():
+        raise UnsupportedCheckpoint(f"{checkpoint.id} lacks {len(missing)} parameters of its network: {min(missing)!r}")
+    if surplus := stored.keys() - wanted - {UNUSED}:
+        raise UnsupportedCheckpoint(f"{checkpoint.id} has a parameter that its network lacks: {min(surplus)!r}")
+    return stored
