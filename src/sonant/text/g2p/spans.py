@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from sonant.text.tokens import Spoken, Token
 
-__all__ = ["MARKS", "Stretch", "mark_token", "stretches"]
+__all__ = ["MARKS", "Stretch", "mark_token", "spaced", "stretches"]
 
 _STANDS_FOR = {  # a mark of Kokoro's alphabet: the marks that it stands for; "" for marks without sound or pause
     "“": "«‹„‟‘‚‛〝「『《〈【〖",
@@ -84,3 +84,29 @@ def stretches(pieces: Sequence[Spoken]) -> Iterator[Stretch]:
 def mark_token(mark: str, whitespace: str, span: tuple[int, int]) -> Token:
     """The token of a punctuation mark."""
     return Token(mark, MARKS[mark], whitespace, span, "punctuation")
+
+
+_OPENING, _CLOSING = frozenset("(“"), frozenset(")”.,;:!?…")
+
+
+def spaced(tokens: Sequence[Token], joined: Callable[[Token, Token], bool] | None = None) -> list[Token]:
+    """White space for scripts that write none, as the voices were trained.
+
+    A space stands between words, behind closing marks and before opening ones; none where ``joined`` says that two
+    words run together, none at the end. A sign without sound leaves a space.
+    """
+    result: list[Token] = []
+    following: Token | None = None
+    for token in reversed(tokens):
+        space = ""
+        if following is not None and token.phonemes:
+            closes, opens = following.phonemes in _CLOSING, following.phonemes in _OPENING
+            if token.source == "punctuation" and not opens:
+                space = " " if token.phonemes in _CLOSING and not closes else ""
+            elif opens:
+                space = " "
+            else:
+                space = "" if closes or (joined is not None and joined(token, following)) else " "
+        result.append(replace(token, whitespace=space))
+        following = token if token.phonemes else following
+    return result[::-1]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sonant.text.normalize.rewrite import Rule
 
-__all__ = ["Voice", "addresses"]
+__all__ = ["Voice", "addresses", "telephones"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Voice:
 
 
 def addresses(voice: Voice) -> list[Rule]:
-    """E-mail, web addresses, names with @ and #, telephone numbers."""
+    """E-mail, web addresses, names with @ and #."""
     signs = {
         ".": "dot",
         "@": "at",
@@ -62,6 +62,31 @@ def addresses(voice: Voice) -> list[Rule]:
                 said.append(part)
         return " ".join(said)
 
+    tld = r"(?:com|org|net|edu|gov|gob|info|io|ai|app|dev|eu|es|fr|it|br|pt|mx|ar|cl|co|pe|in|jp|cn|tw|uk|us|de|ch|tv)"
+    path = r"(?:/[\w\-./?=&%#~+]*[\w/])?"
+    return [
+        Rule("email", re.compile(r"(?<![\w.])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+", re.ASCII), address),
+        Rule(
+            "url",
+            re.compile(r"\b(?:https?|ftp)://[!-;=?-~]*[\w/]|\bwww\.[!-;=?-~]*[\w/]", re.IGNORECASE | re.ASCII),
+            address,
+        ),
+        Rule(
+            "url", re.compile(rf"(?<![\w@.])[a-zA-Z][\w\-]*(?:\.[\w\-]+)*\.{tld}\b{path}(?![\w@])", re.ASCII), address
+        ),
+        Rule("handle", re.compile(r"(?<![\w@])@[A-Za-z_]\w+", re.ASCII), address),
+        Rule(
+            "hashtag", re.compile(r"(?<![\w#&])#[^\W\d]\w+"), lambda m: f"{voice.words['hashtag']} {_camel(m[0][1:])}"
+        ),
+    ]
+
+
+_GAP = r"[ .\-\u00a0\u202f/]"
+
+
+def telephones(voice: Voice, national: bool = True) -> list[Rule]:
+    """Telephone numbers: with a country's code, and (``national``) in the groupings of Europe and America."""
+
     def phone(match: re.Match[str]) -> str:
         groups = re.findall(r"\d+", match[0])
         if match[0].lstrip("( ").startswith("+"):
@@ -70,37 +95,23 @@ def addresses(voice: Voice) -> list[Rule]:
             )
         return ", ".join(map(voice.group, groups))
 
-    tld = r"(?:com|org|net|edu|gov|gob|info|io|ai|app|dev|eu|es|fr|it|br|pt|mx|ar|cl|co|pe|in|jp|cn|tw|uk|us|de|ch|tv)"
-    gap = r"[ .\-\u00a0\u202f/]"
-    return [
-        Rule("email", re.compile(r"(?<![\w.])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+"), address),
-        Rule(
-            "url",
-            re.compile(r"\b(?:https?|ftp)://[^\s<>“”\"«»]*[\w/]|\bwww\.[^\s<>“”\"«»]*[\w/]", re.IGNORECASE),
-            address,
-        ),
-        Rule(
-            "url",
-            re.compile(rf"(?<![\w@.])[a-zA-Z][\w\-]*(?:\.[\w\-]+)*\.{tld}\b(?:/[\w\-./?=&%#]*[\w/])?(?![\w@])"),
-            address,
-        ),
-        Rule("handle", re.compile(r"(?<![\w@])@[A-Za-z_]\w+"), address),
-        Rule(
-            "hashtag", re.compile(r"(?<![\w#&])#[^\W\d]\w+"), lambda m: f"{voice.words['hashtag']} {_camel(m[0][1:])}"
-        ),
-        Rule("phone", re.compile(rf"(?<![\w.,])\+\d{{1,3}}(?:{gap}?\(?\d{{1,4}}\)?){{2,6}}(?!\w)"), phone),
-        Rule("phone", re.compile(rf"(?<![\w.,+])\(\d{{2,4}}\){gap}?\d{{3,5}}{gap}\d{{3,4}}(?!\w)"), phone),
-        Rule("phone", re.compile(r"(?<![\w.,+])0\d(?:[ .\u00a0\u202f]\d\d){4}(?!\w)"), phone),
-        Rule(
-            "phone",
-            re.compile(r"(?<![\w.,+])[689]\d\d(?:[ \u00a0]\d{3}[ \u00a0]\d{3}|(?:[ \u00a0]\d\d){3})(?![\w%]|[ ]?[€$])"),
-            phone,
-        ),
-        Rule("phone", re.compile(r"(?<![\w.,+])\d{4,5}-\d{4}(?!\w|-)"), lambda m: None if _years(m[0]) else phone(m)),
-        Rule("phone", re.compile(r"(?<![\w.,+])0\d{3}[ \-]\d{3}[ \-]\d{3,4}(?!\w|-)"), phone),
-        Rule("phone", re.compile(r"(?<![\w.,+])(?:0\d{1,3}|3\d\d)[ ./\-](?:\d{3}[ .]\d{3,5}|\d{6,8})(?!\w)"), phone),
-        Rule("phone", re.compile(r"(?<![\w.,+])\d{3}-\d{3,4}-\d{3,4}(?!\w|-)"), phone),
-    ]
+    abroad = Rule(
+        "phone", re.compile(rf"(?<![\w.,])\+\d{{1,3}}(?:{_GAP}?\(?\d{{1,4}}\)?){{2,6}}(?!\w)", re.ASCII), phone
+    )
+    if not national:
+        return [abroad]
+    patterns = (
+        rf"\(\d{{2,4}}\){_GAP}?\d{{3,5}}{_GAP}\d{{3,4}}(?!\w)",
+        r"0\d(?:[ .\u00a0\u202f]\d\d){4}(?!\w)",
+        r"[689]\d\d(?:[ \u00a0]\d{3}[ \u00a0]\d{3}|(?:[ \u00a0]\d\d){3})(?![\w%]|[ ]?[€$])",
+        r"\d{5}-\d{4}(?!\w|-)",
+        r"0\d{3}[ \-]\d{3}[ \-]\d{3,4}(?!\w|-)",
+        r"(?:0\d{1,3}|3\d\d)[ ./\-](?:\d{3}[ .]\d{3,5}|\d{6,8})(?!\w)",
+        r"\d{3}-\d{3,4}-\d{3,4}(?!\w|-)",
+    )
+    inland = [Rule("phone", re.compile(r"(?<![\w.,+])" + pattern, re.ASCII), phone) for pattern in patterns]
+    four = re.compile(r"(?<![\w.,+])\d{4}-\d{4}(?!\w|-)", re.ASCII)
+    return [abroad, *inland, Rule("phone", four, lambda m: None if _years(m[0]) else phone(m))]
 
 
 def _camel(name: str) -> str:

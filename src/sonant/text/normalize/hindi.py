@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sonant.text.normalize.addresses import Voice, addresses
+from sonant.text.normalize.addresses import Voice, addresses, telephones
 from sonant.text.normalize.emoji import COLUMNS, EMOJI, emoji_words
 from sonant.text.normalize.rewrite import Rule, rewrite, roman_value
 from sonant.text.normalize.romance import abbreviations, shared_signs
@@ -206,9 +206,11 @@ def _numeral(match: re.Match[str]) -> str | None:
     return cardinal(value) if value and match.string[: match.start()].rstrip().endswith(_TABLE.kings) else None
 
 
+_VOICE = Voice(_TABLE.words, cardinal, _spell, _figures)
 _RULES = [
     *shared_signs(),
-    *addresses(Voice(_TABLE.words, cardinal, _spell, _figures)),
+    *addresses(_VOICE),
+    *telephones(_VOICE),
     Rule(
         "phone",
         re.compile(rf"(?<![\w.,+]){_D}{{5}}[ \-]{_D}{{5}}(?!{_D})|(?<![\w.,+])[6-9६-९]{_D}{{9}}(?!{_D})"),

@@ -1,8 +1,8 @@
 """What Spanish, French, Italian and Portuguese share: how figures, dates, money and signs are written, as rules.
 
 A language gives its words in a ``Romance`` record; ``rules`` builds the rules from it. The shapes (decimal comma, dots
-or spaces between thousands, day before month, 24-hour clock) are those of the four languages; where one differs, its own
-module adds rules before these.
+or spaces between thousands, day before month, 24-hour clock) are common to the four; where one differs, its own module
+adds rules before these.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sonant.text.normalize.addresses import Voice, addresses
+from sonant.text.normalize.addresses import Voice, addresses, telephones
 from sonant.text.normalize.emoji import EMOJI, emoji_words
 from sonant.text.normalize.rewrite import Rule, after, before, roman_value
 from sonant.text.normalize.table import Money, Table
@@ -136,8 +136,10 @@ def shared_signs() -> list[Rule]:
 
 def rules(lang: Romance) -> list[Rule]:
     """All rules of a language, in order of right."""
+    voice = Voice(lang.table.words, lang.cardinal, lang.spell, lang.phone or lang.figures)
     return [
-        *addresses(Voice(lang.table.words, lang.cardinal, lang.spell, lang.phone or lang.figures)),
+        *addresses(voice),
+        *telephones(voice),
         *_calendar(lang),
         *_amounts(lang),
         *_ranks(lang),

@@ -60,6 +60,7 @@ class Table:
         feminine: feminine nouns that their ending doesn't show.
         masculine: masculine nouns that their ending doesn't show.
         feminine_endings: endings of feminine nouns.
+        counters: measure words.
     """
 
     words: Mapping[str, str]
@@ -81,9 +82,10 @@ class Table:
     feminine: frozenset[str] = frozenset()
     masculine: frozenset[str] = frozenset()
     feminine_endings: tuple[str, ...] = ()
+    counters: frozenset[str] = frozenset()
 
 
-_SETS = ("big_words", "century_words", "numeral_words", "no_noun", "feminine", "masculine")
+_SETS = ("big_words", "century_words", "numeral_words", "no_noun", "feminine", "masculine", "counters")
 _TUPLES = ("kings", "queens", "feminine_endings")
 
 
