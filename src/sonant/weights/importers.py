@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sonant.errors import UnsupportedCheckpoint
-from sonant.weights import ctranslate2_file, onnx_kokoro, torch_archive
+from sonant.weights import ctranslate2_file, torch_archive
 from sonant.weights.tensors import Tensor, read_file, to_float32
 
 __all__ = [
@@ -112,6 +112,8 @@ def whisper(tensors: Iterable[Tensor], origin: str, config: dict[str, Any] | Non
 
 def kokoro_onnx(path: Path, config: dict[str, Any]) -> Imported:
     """Read a kokoro-onnx file (int8, float16 or float32); ``config`` is hexgrad's, which ONNX files don't carry."""
+    from sonant.weights import onnx_kokoro  # loads onnx: only where such a file is read
+
     return kokoro(onnx_kokoro.read(path), config, str(path))
 
 

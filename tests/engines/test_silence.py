@@ -1,0 +1,30 @@
+"""Nothing is reported to anybody: the default engine leaves no trace in the home folder and loads no telemetry."""
+
+import os
+import subprocess
+import sys
+
+
+def test_openvino_is_imported_without_its_telemetry(tmp_path):
+    code = (
+        "import sys, sonant.engines.engine_openvino.runtime as r; r.core();"
+        "print([m for m in sys.modules if 'openvino_telemetry' in m])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == "[]"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_importing_sonant_loads_no_framework():
+    code = (
+        "import sys, sonant, sonant.api, sonant.doctor; sonant.api.doctor();"
+        "print([m for m in ('torch', 'onnxruntime', 'openvino', 'onnx', 'av', 'huggingface_hub') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
