@@ -1,0 +1,161 @@
+"""Kokoro's flow, written once for every engine: the network's three parts with NumPy between them.
+
+tokens -> text -> durations -> frames -> prosody -> pitch -> excitation -> decoder -> spectra -> samples
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonant.errors import BadInput
+from sonant.models.kokoro import source, spectrum
+from sonant.models.kokoro.config import SAMPLE_RATE, KokoroConfig
+
+__all__ = ["Parts", "SynthFlow"]
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+class Parts(Protocol):
+    """What an engine does: the three parts of ``models.kokoro.net_torch.Kokoro``, NumPy in and out."""
+
+    def text(self, tokens: Ints, style: Floats, lengths: Ints) -> tuple[Floats, Floats, Floats]:
+        """Durations (B, T) at speed 1, prosody features (B, T, hidden + style), text features (B, T, hidden)."""
+
+    def prosody(self, frames: Floats, style: Floats, lengths: Ints) -> tuple[Floats, Floats]:
+        """Pitch and energy, (B, 2 F) each."""
+
+    def decode(
+        self, text: Floats, pitch: Floats, energy: Floats, source: Floats, style: Floats, lengths: Ints
+    ) -> Floats:
+        """Spectra (B, n_fft + 2, columns)."""
+
+
+class SynthFlow:
+    """The ``Synth`` protocol over an engine's parts.
+
+    Args:
+        config: of the network.
+        parts: the engine's.
+        weights: of the excitation.
+        description: engine, device and dtype.
+        batch_frames: utterances are decoded together while their frames, padding counted, stay under this; 0 decodes
+            them one by one, which on a CPU costs nothing: one utterance fills it.
+    """
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(
+        self,
+        config: KokoroConfig,
+        parts: Parts,
+        weights: source.SourceWeights,
+        description: str,
+        batch_frames: int = 0,
+    ) -> None:
+        self.config, self.parts, self.weights = config, parts, weights
+        self.description, self.batch_frames = description, batch_frames
+
+    def synthesize(
+        self, tokens: Sequence[Ints], styles: Floats, speeds: Floats, seeds: Sequence[int]
+    ) -> list[tuple[Floats, Ints]]:
+        """See ``engines.base.Synth``."""
+        self._check(tokens, styles, speeds, seeds)
+        if not len(tokens):
+            return []
+        styles = np.ascontiguousarray(styles, np.float32)
+        padded, lengths = _pad_tokens(tokens)
+        durations, prosody, text = self.parts.text(padded, styles, lengths)
+        frames = [
+            np.maximum(np.rint(row[:length] / np.float32(speed)), 1).astype(np.int64)
+            for row, length, speed in zip(durations, lengths, speeds, strict=True)
+        ]
+        spoken: dict[int, Floats] = {}
+        for rows in self._groups([int(each.sum()) for each in frames]):
+            expanded = [np.repeat(np.arange(len(frames[row])), frames[row]) for row in rows]
+            sounds = self._speak(
+                _stack([prosody[row][index] for row, index in zip(rows, expanded, strict=True)]),
+                _stack([text[row][index] for row, index in zip(rows, expanded, strict=True)]),
+                styles[rows],
+                np.array([len(index) for index in expanded], np.int64),
+                [seeds[row] for row in rows],
+            )
+            spoken.update(zip(rows, sounds, strict=True))
+        return [(spoken[row], frames[row]) for row in range(len(tokens))]
+
+    def _speak(self, prosody: Floats, text: Floats, style: Floats, lengths: Ints, seeds: Sequence[int]) -> list[Floats]:
+        """Waveforms of a group, from features of each frame."""
+        net = self.config.generator
+        pitch, energy = self.parts.prosody(prosody, style, lengths)
+        spectra = [
+            source.source_spectrum(
+                source.excitation(pitch[i, : 2 * length], self.weights, seed, net.samples_per_half_frame), net
+            )
+            for i, (length, seed) in enumerate(zip(lengths, seeds, strict=True))
+        ]
+        made = self.parts.decode(text, pitch, energy, _stack_columns(spectra), style, lengths)
+        return [spectrum.waveform(made[i, :, : each.shape[1]], net) for i, each in enumerate(spectra)]
+
+    def _groups(self, frames: Sequence[int]) -> list[list[int]]:
+        """Rows to decode together, longest first."""
+        groups: list[list[int]] = []
+        for row in sorted(range(len(frames)), key=lambda i: -frames[i]):
+            if groups and (len(groups[-1]) + 1) * frames[groups[-1][0]] <= self.batch_frames:
+                groups[-1].append(row)
+            else:
+                groups.append([row])
+        return groups
+
+    def _check(self, tokens: Sequence[Ints], styles: Floats, speeds: Floats, seeds: Sequence[int]) -> None:
+        """Refuse what the network can't speak.
+
+        Raises:
+            BadInput: says which utterance, what was given and what is allowed.
+        """
+        count = len(tokens)
+        if styles.shape != (count, 2 * self.config.style):
+            raise BadInput(
+                f"styles have shape {styles.shape}; {count} utterances need ({count}, {2 * self.config.style})"
+            )
+        if len(speeds) != count or len(seeds) != count:
+            raise BadInput(f"{len(speeds)} speeds and {len(seeds)} seeds for {count} utterances; give one each")
+        most = self.config.max_tokens - 2
+        for i, symbols in enumerate(tokens):
+            if not 1 <= len(symbols) <= most:
+                raise BadInput(f"utterance {i} has {len(symbols)} symbols; allowed: 1 to {most}")
+            if symbols.min() < 0 or symbols.max() >= self.config.n_token:
+                raise BadInput(f"utterance {i} holds a symbol id outside 0 to {self.config.n_token - 1}")
+            if not (np.isfinite(speeds[i]) and speeds[i] > 0):
+                raise BadInput(f"utterance {i} has speed {speeds[i]}; it must be above 0")
+        if not np.isfinite(styles).all():
+            raise BadInput("a style row holds a number that is not finite")
+
+
+def _pad_tokens(tokens: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """(B, T) with a 0 before and after each, and (B,) lengths."""
+    lengths = np.array([len(symbols) + 2 for symbols in tokens], np.int64)
+    padded = np.zeros((len(tokens), int(lengths.max())), np.int64)
+    for row, symbols in zip(padded, tokens, strict=True):
+        row[1 : len(symbols) + 1] = symbols
+    return padded, lengths
+
+
+def _stack(rows: Sequence[Floats]) -> Floats:
+    """(B, longest, C) of (F_i, C) rows, zeros behind."""
+    out = np.zeros((len(rows), max(len(row) for row in rows), rows[0].shape[1]), np.float32)
+    for place, row in zip(out, rows, strict=True):
+        place[: len(row)] = row
+    return out
+
+
+def _stack_columns(rows: Sequence[Floats]) -> Floats:
+    """(B, C, longest) of (C, N_i) rows, zeros behind."""
+    out = np.zeros((len(rows), rows[0].shape[0], max(row.shape[1] for row in rows)), np.float32)
+    for place, row in zip(out, rows, strict=True):
+        place[:, : row.shape[1]] = row
+    return out

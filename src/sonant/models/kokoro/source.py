@@ -1,0 +1,119 @@
+"""Kokoro's excitation: harmonics of the pitch plus noise, as the spectrum that the generator listens to. NumPy only.
+
+One place for all engines, so that the same seed gives the same noise everywhere. The harmonic-plus-noise source is
+Wang, Takaki & Yamagishi 2019 (NSF) as hexgrad/kokoro 0.9.4 ``istftnet.SineGen`` runs it:
+
+- The phase of harmonic h is the running sum of h x pitch over half frames (300 samples, 80 a second), linear between
+  their middles, constant before the first and after the last. Summed here in cycles and float64; the reference sums
+  radians in float32, which rounds to about 0.01 rad after ten seconds.
+- The reference draws a random initial phase, but adds it to sample 0 alone, which the interpolation to half frames
+  never reads: no phase is random in what it speaks, and none is drawn here.
+- Its noise has one Gaussian for each harmonic, then merged by the weights w. Their sum is one Gaussian of |w| times the
+  amplitude: that one is drawn, a ninth of the work for the same distribution.
+- Negative pitch (it happens in unvoiced half frames) wraps to (pitch mod rate) as in the reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonant.models.kokoro.config import HARMONICS, SAMPLE_RATE, GeneratorConfig
+
+__all__ = ["SourceWeights", "excitation", "noise", "source_spectrum"]
+
+SINE_AMPLITUDE = 0.1
+VOICED_NOISE = 0.003  # amplitude of the noise beside a voiced sine
+UNVOICED_NOISE = SINE_AMPLITUDE / 3
+VOICED_HZ = 10.0  # pitch above this is voiced
+SILENT_BIN = 1e-6  # below this a bin is rounding error, and its angle would be any number: without noise an unvoiced
+# stretch is constant, so that only its first two bins hold anything
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWeights:
+    """``decoder.generator.m_source.l_linear``: merges the harmonics.
+
+    Attributes:
+        harmonics: (9,) float32.
+        bias: one number.
+    """
+
+    harmonics: NDArray[np.float32]
+    bias: float
+
+
+def noise(samples: int, seed: int) -> NDArray[np.float32]:
+    """(samples,) standard normal numbers of ``numpy.random.Generator(PCG64(seed))``; zeros where seed is negative."""
+    if seed < 0:
+        return np.zeros(samples, np.float32)
+    return np.random.Generator(np.random.PCG64(seed)).standard_normal(samples, np.float32)
+
+
+def excitation(
+    pitch: NDArray[np.float32], weights: SourceWeights, seed: int, samples_per_step: int
+) -> NDArray[np.float32]:
+    """The source signal.
+
+    Args:
+        pitch: (S,) Hz, one value a half frame.
+        weights: of the harmonics.
+        seed: of the noise; negative for none.
+        samples_per_step: samples of a half frame.
+
+    Returns:
+        (S x samples_per_step,) float32, between -1 and 1.
+    """
+    steps, harmonics = len(pitch), np.arange(1, HARMONICS + 1)
+    cycles = (
+        np.float64(pitch)[:, None] * harmonics / SAMPLE_RATE % 1.0
+    )  # (S, 9) cycles a sample, as the reference wraps
+    phase = np.cumsum(cycles, axis=0) * samples_per_step
+    # Between the middles of neighbouring half frames the phase runs from one value to the next.
+    start = np.concatenate([phase[:1], phase])  # (S + 1, 9)
+    slope = np.concatenate([np.zeros((1, HARMONICS)), np.diff(phase, axis=0), np.zeros((1, HARMONICS))])
+    whole = (start % 1.0).astype(np.float32)
+    within = (np.arange(samples_per_step) + 0.5) / samples_per_step  # (300,)
+    merged = np.zeros((steps + 1, samples_per_step), np.float32)
+    for h in range(HARMONICS):
+        angle = whole[:, h, None] + (slope[:, h, None] * within % 1.0).astype(np.float32)
+        merged += weights.harmonics[h] * np.sin(np.float32(2 * np.pi) * angle)
+    half = samples_per_step // 2  # the first segment is read from its middle, the last up to it
+    sines = merged.reshape(-1)[half : half + steps * samples_per_step]
+
+    voiced = pitch > VOICED_HZ
+    sine_gain = np.repeat(np.where(voiced, SINE_AMPLITUDE, 0.0).astype(np.float32), samples_per_step)
+    norm = float(np.linalg.norm(weights.harmonics))
+    noise_gain = np.repeat(np.where(voiced, VOICED_NOISE, UNVOICED_NOISE).astype(np.float32) * norm, samples_per_step)
+    return np.tanh(sines * sine_gain + noise_gain * noise(len(sines), seed) + np.float32(weights.bias))
+
+
+def source_spectrum(signal: NDArray[np.float32], config: GeneratorConfig) -> NDArray[np.float32]:
+    """Magnitudes and angles of the signal's short-time Fourier transform (periodic Hann window, reflected edges).
+
+    Args:
+        signal: (N,) with N a multiple of the hop.
+        config: of the generator: n_fft and hop.
+
+    Returns:
+        (n_fft + 2, N / hop + 1) float32: magnitudes of the bins, then their angles. The first and last bin are real,
+        so that their angle is 0 or pi; the angle of an empty bin is 0.
+    """
+    n_fft, bins = config.n_fft, config.bins
+    padded = np.pad(signal, n_fft // 2, mode="reflect")
+    columns = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[:: config.hop]
+    turns = 2 * np.pi * np.outer(np.arange(n_fft), np.arange(bins)) / n_fft
+    window = np.hanning(n_fft + 1)[:n_fft, None]  # periodic
+    basis = np.concatenate([window * np.cos(turns), -window * np.sin(turns)[:, 1:-1]], axis=1).astype(np.float32)
+    spectrum = basis.T @ columns.T  # (bins + bins - 2, columns)
+    real, imaginary = spectrum[:bins], spectrum[bins:]
+    out = np.empty((n_fft + 2, spectrum.shape[1]), np.float32)
+    out[0], out[bins - 1] = np.abs(real[0]), np.abs(real[-1])
+    out[1 : bins - 1] = np.sqrt(real[1:-1] ** 2 + imaginary**2)
+    out[bins], out[-1] = np.where(real[0] < 0, np.pi, 0), np.where(real[-1] < 0, np.pi, 0)
+    angles = np.arctan2(imaginary, real[1:-1])
+    angles[out[1 : bins - 1] < SILENT_BIN] = 0
+    out[bins + 1 : -1] = angles
+    return out
