@@ -119,6 +119,19 @@ def test_a_stream_commits_what_the_whole_file_says(tmp_path_factory, cuts, chunk
     assert updates[-1].partial == ""
 
 
+def test_known_text_is_placed_line_by_line(recognizer):
+    found = recognizer.align(sound("one two three four"), "One, two!\nThree — four.")
+    assert [segment.text for segment in found.segments] == [" One, two!", " Three — four."]
+    assert [word.text for word in found.words] == ["One,", "two!", "Three", "—", "four."]
+    heard = recognizer.transcribe(sound("one two three four"))
+    spoken = [word for word in found.words if word.text != "—"]
+    assert [(word.start_s, word.end_s) for word in spoken] == [(word.start_s, word.end_s) for word in heard.words]
+    with pytest.raises(BadInput, match="too short"):
+        recognizer.align(
+            sound("one"), "one hundred and twenty thousand million miles of text that can never fit in here"
+        )
+
+
 def test_normalised_sound_has_mean_0_and_variance_1():
     samples = normalise(np.random.default_rng(0).normal(3, 5, 4000).astype(np.float32))
     assert samples.mean() == pytest.approx(0, abs=1e-5)

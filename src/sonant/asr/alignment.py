@@ -21,7 +21,7 @@ from sonant.records import Word
 from sonant.text.tokens import Spoken
 from sonant.text.vocab import CtcVocabulary
 
-__all__ = ["Aligned", "Written", "align_words", "spell"]
+__all__ = ["Aligned", "Normaliser", "Written", "align_words", "spell"]
 
 Normaliser = Callable[[Sequence[Spoken]], Sequence[Spoken]]
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.asr.alignment import Normaliser, align_words, spell
 from sonant.asr.frames import FrameWindow, FrameWindows
 from sonant.audio import io
 from sonant.decode.ctc import BeamOptions, Hypothesis, beam, greedy
@@ -199,6 +200,57 @@ class CtcRecognizer:
         if not kept:
             raise UnreadableAudio(f"the audio is shorter than one frame of {self.field / SAMPLE_RATE * 1000:.0f} ms")
         return Features(np.concatenate(kept), rate_hz, tuple(chosen))
+
+    def align(
+        self,
+        audio: str | Path | Audio | NDArray[np.float32],
+        text: str,
+        options: CtcOptions | None = None,
+        normaliser: Normaliser | None = None,
+        **changes: Any,
+    ) -> Transcript:
+        """Word and character times of a text that is known; numbers and symbols get times too.
+
+        Args:
+            audio: as for ``transcribe``.
+            text: what is said; each line becomes a segment.
+            options: see ``CtcOptions``.
+            normaliser: writes numbers and symbols out (see ``sonant.text.normalize``); None leaves them as they are.
+            **changes: fields of ``CtcOptions``.
+
+        Raises:
+            UnspeakableText: the text has no letter.
+            BadInput: the audio is too short for the text.
+        """
+        options = replace(options or CtcOptions(), **changes)
+        vocabulary = self.vocabulary(options.language)
+        written = spell(text, vocabulary, normaliser)
+        heard = _Heard(None)
+        log_probs = np.concatenate(
+            [np.zeros((0, len(vocabulary.symbols)), np.float32)]
+            + [row[:, : len(vocabulary.symbols)] for row in self.emissions(heard.watch(_blocks(audio)), options)]
+        )
+        aligned = align_words(log_probs, written, vocabulary, self.hop / SAMPLE_RATE)
+        segments, start = [], 0
+        for line in text.splitlines(keepends=True):
+            own = [word for word in aligned.words if word.span and start <= word.span[0] < start + len(line)]
+            letters = [
+                letter for letter in aligned.characters if letter.span and start <= letter.span[0] < start + len(line)
+            ]
+            start += len(line)
+            if own:
+                segments.append(
+                    Segment(
+                        own[0].start_s,
+                        own[-1].end_s,
+                        " " + line.strip(),
+                        words=tuple(own),
+                        language=options.language,
+                        characters=tuple(letters),
+                    )
+                )
+        duration_s = heard.samples / SAMPLE_RATE
+        return Transcript(tuple(segments), options.language, duration_s, warnings=aligned.warnings)
 
     def hear(self, windows: Sequence[FrameWindow], language: str | None) -> list[NDArray[np.float32]]:
         """Log-probabilities of the kept frames of some windows, in one call of the network."""
