@@ -16,6 +16,11 @@ def tone(seconds=1.0, rate=16_000, hz=440.0, level=0.3):
     return (level * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
+def names_in(folder):
+    """Names of the files in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 def wav(samples, rate=16_000, **options):
     """The bytes of a wav by libsndfile: (N,) or (N, C)."""
     file = io.BytesIO()
