@@ -95,7 +95,7 @@ def writing(target: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):  # EFBIG: over the user's file size limit
             raise OutputError(f"the disk is full at {target}: free some space, or set SONANT_CACHE") from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
             raise OutputError(f"{target} can't be written ({error.strerror}); set SONANT_CACHE elsewhere") from error

@@ -8,6 +8,7 @@ Opcodes are those that torch.save writes (pickle protocol 2): torch/serializatio
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -135,10 +136,12 @@ def read(data: bytes, rebuild: Rebuild, origin: str) -> Any:
     """
     machine = _Machine(origin, rebuild)
     try:
-        for opcode, argument, _ in pickletools.genops(data):
-            if opcode.name == "STOP":
-                break
-            _step(machine, opcode.name, argument)
+        with warnings.catch_warnings():  # pickletools decodes escapes of text opcodes before we can refuse them
+            warnings.simplefilter("ignore", DeprecationWarning)
+            for opcode, argument, _ in pickletools.genops(data):
+                if opcode.name == "STOP":
+                    break
+                _step(machine, opcode.name, argument)
     except (ValueError, IndexError, UnicodeDecodeError, OverflowError) as error:
         if isinstance(error, CorruptFile):
             raise

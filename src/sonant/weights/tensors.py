@@ -88,7 +88,7 @@ def to_float32(tensor: Tensor) -> NDArray[np.float32]:
     numbers = tensor.read()
     if tensor.dtype == "BF16":  # bfloat16 is the upper half of a float32
         return (numbers.astype("<u4") << 16).view("<f4").reshape(tensor.shape)
-    return np.ascontiguousarray(numbers, dtype=np.float32)
+    return np.asarray(numbers, dtype=np.float32, order="C")
 
 
 def read_file(path: Path) -> Iterator[Tensor]:
@@ -162,10 +162,10 @@ def write_file(path: Path, tensors: Iterable[Tensor], progress: Callable[[int, i
         file.write(text)
         done = 0
         for tensor in rows:
-            numbers = np.ascontiguousarray(tensor.read(), dtype=NUMPY_TYPES[tensor.dtype])
+            numbers = np.asarray(tensor.read(), dtype=NUMPY_TYPES[tensor.dtype], order="C")
             if numbers.shape != tensor.shape:
                 raise CorruptFile(f"tensor {tensor.key!r} should be {list(tensor.shape)}, is {list(numbers.shape)}")
-            file.write(numbers.data.cast("B") if numbers.size else b"")
+            file.write(numbers.reshape(-1).view(np.uint8).data)
             done += tensor.nbytes
             if progress:
                 progress(done, offset)
