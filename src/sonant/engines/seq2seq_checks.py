@@ -16,7 +16,18 @@ from sonant.weights import importers
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
 
-__all__ = ["align", "canonical", "features", "fork", "reorder", "rewind", "step", "stored", "tied_output"]
+__all__ = [
+    "align",
+    "canonical",
+    "causal_mask",
+    "features",
+    "fork",
+    "reorder",
+    "rewind",
+    "step",
+    "stored",
+    "tied_output",
+]
 
 OUTPUT, EMBEDDING = "proj_out.weight", "model.decoder.embed_tokens.weight"
 
@@ -121,6 +132,14 @@ def align(
     layers, count = config.decoder_layers, config.decoder_attention_heads
     if not heads or any(not (0 <= layer < layers and 0 <= head < count) for layer, head in heads):
         raise BadInput(f"heads {list(heads)}; this decoder has {layers} layers of {count} heads")
+
+
+def causal_mask(past: int, length: int) -> NDArray[np.float32]:
+    """(L, P + L): 0 where a token may look, -inf after it."""
+    mask = np.zeros((length, past + length), np.float32)
+    if length > 1:
+        mask[:, past:][np.triu_indices(length, 1)] = -np.inf
+    return mask
 
 
 def _tokens(tokens: NDArray[np.int64], config: WhisperConfig) -> None:

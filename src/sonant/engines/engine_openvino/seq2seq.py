@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from openvino import opset13
 from openvino.passes import MakeStateful, Manager
 
+from sonant.engines import quantize
 from sonant.engines import seq2seq_checks as checks
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
@@ -84,7 +85,7 @@ class OpenvinoSeq2Seq:
         wanted = np.arange(length) if every else np.array([length - 1])
         request.set_tensor("tokens", ov.Tensor(np.ascontiguousarray(tokens)))
         request.set_tensor("positions", ov.Tensor(np.arange(memory.length, memory.length + length)))
-        request.set_tensor("mask", ov.Tensor(_causal(memory.length, length)))
+        request.set_tensor("mask", ov.Tensor(checks.causal_mask(memory.length, length)))
         request.set_tensor("beams", ov.Tensor(memory.rows))
         request.set_tensor("wanted", ov.Tensor(wanted))
         request.infer()
@@ -147,14 +148,6 @@ def _float32(array: NDArray[Any]) -> NDArray[np.float32]:
     return array if array.dtype == np.float32 else (array.astype(np.uint32) << 16).view(np.float32)
 
 
-def _causal(past: int, length: int) -> NDArray[np.float32]:
-    """(L, P + L): 0 where a token may look, -inf after it."""
-    mask = np.zeros((length, past + length), np.float32)
-    if length > 1:
-        mask[:, past:][np.triu_indices(length, 1)] = -np.inf
-    return mask
-
-
 def stateful(model: ov.Model, layers: int) -> None:
     """Keep the caches inside the model: pairs of past and present become states, empty at first."""
     pairs = {f"past_{kind}_{layer}": f"present_{kind}_{layer}" for layer in range(layers) for kind in KINDS}
@@ -180,8 +173,10 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq:  # 
     config = WhisperConfig.from_hf(checkpoint.config)
     plan = runtime.plan(options)
     stored = checks.stored(checkpoint, config)
-    encoder = runtime.read(graph.encoder(config, 1, plan.activations), stored, checkpoint.id)
-    decoder = runtime.read(graph.decoder(config, "B", plan.activations), stored, checkpoint.id)
+    templates = [graph.encoder(config, 1, plan.activations), graph.decoder(config, "B", plan.activations)]
+    if plan.dtype == "int8":
+        stored = quantize.with_int8(stored, quantize.matrices(templates), checkpoint.weights)
+    encoder, decoder = (runtime.read(template, stored, checkpoint.id) for template in templates)
     stateful(decoder.model, config.decoder_layers)
     return OpenvinoSeq2Seq(
         config,
