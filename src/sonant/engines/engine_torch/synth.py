@@ -50,9 +50,19 @@ class TorchParts:
         self, text: Floats, pitch: Floats, energy: Floats, source: Floats, style: Floats, lengths: Ints
     ) -> Floats:
         """See ``Parts``."""
-        inputs = [self._put(each).to(self.dtype) for each in (text, pitch, energy, source, style)]
         with runtime.threads(self.threads):
-            return _get(self.net.decode(*inputs, self._put(lengths)))
+            made = self.net.decode(
+                self._half(text),
+                self._half(pitch),
+                self._half(energy),
+                self._half(source),
+                self._half(style),
+                self._put(lengths),
+            )
+        return _get(made)
+
+    def _half(self, array: Floats) -> Tensor:
+        return self._put(array).to(self.dtype)
 
     def _put(self, array: NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)

@@ -231,19 +231,19 @@ def _text_encoder(table: _Shapes, config: Mapping[str, Any]) -> None:
     table.lstm("text_encoder.lstm", hidden, hidden // 2)
 
 
-_DECODER_WIDTH, _RESIDUAL_WIDTH = 1024, 64  # fixed numbers in istftnet.Decoder
 _HARMONICS = 9  # the fundamental and 8 overtones, fixed in istftnet.Generator
 
 
 def _decoder(table: _Shapes, hidden: int, net: Mapping[str, Any]) -> None:
-    inner = _DECODER_WIDTH + 2 + _RESIDUAL_WIDTH  # 2: the F0 and energy curves
-    table.residual("decoder.encode", hidden + 2, _DECODER_WIDTH)
+    wide, beside = 2 * hidden, hidden // 8  # numbers in istftnet.Decoder: 1024 and 64, beside a hidden width of 512
+    inner = wide + 2 + beside  # 2: the F0 and energy curves
+    table.residual("decoder.encode", hidden + 2, wide)
     for i in range(3):
-        table.residual(f"decoder.decode.{i}", inner, _DECODER_WIDTH)
-    table.residual("decoder.decode.3", inner, 512, upsample=True)
+        table.residual(f"decoder.decode.{i}", inner, wide)
+    table.residual("decoder.decode.3", inner, hidden, upsample=True)
     table.normed_conv("decoder.F0_conv", (1, 1, 3), 1)
     table.normed_conv("decoder.N_conv", (1, 1, 3), 1)
-    table.normed_conv("decoder.asr_res.0", (_RESIDUAL_WIDTH, 512, 1), _RESIDUAL_WIDTH)
+    table.normed_conv("decoder.asr_res.0", (beside, hidden, 1), beside)
     _generator(table, net)
 
 

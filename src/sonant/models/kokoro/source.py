@@ -67,10 +67,8 @@ def excitation(
         (S x samples_per_step,) float32, between -1 and 1.
     """
     steps, harmonics = len(pitch), np.arange(1, HARMONICS + 1)
-    cycles = (
-        np.float64(pitch)[:, None] * harmonics / SAMPLE_RATE % 1.0
-    )  # (S, 9) cycles a sample, as the reference wraps
-    phase = np.cumsum(cycles, axis=0) * samples_per_step
+    turns = pitch.astype(np.float64)[:, None] * harmonics / SAMPLE_RATE
+    phase = np.cumsum(turns % 1.0, axis=0) * samples_per_step  # (S, 9) cycles; wrapped as the reference wraps
     # Between the middles of neighbouring half frames the phase runs from one value to the next.
     start = np.concatenate([phase[:1], phase])  # (S + 1, 9)
     slope = np.concatenate([np.zeros((1, HARMONICS)), np.diff(phase, axis=0), np.zeros((1, HARMONICS))])

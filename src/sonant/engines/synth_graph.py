@@ -1,0 +1,103 @@
+"""Kokoro's parts as templates, for the engines that run graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from sonant.engines import binder
+from sonant.engines.synth_flow import Floats, Ints, SynthFlow
+from sonant.errors import CorruptFile, UnsupportedCheckpoint
+from sonant.models.kokoro import fold, graph_decoder, graph_text, names
+from sonant.models.kokoro.config import KokoroConfig
+from sonant.weights.checkpoint import Checkpoint
+from sonant.weights.tensors import Tensor, to_float32
+
+__all__ = ["Compile", "GraphParts", "Part", "Run", "open_graphs", "stored_tensors"]
+
+Part = Literal["text", "prosody", "decoder"]
+Run = Callable[[Mapping[str, NDArray[Any]]], list[NDArray[Any]]]
+Compile = Callable[[Part, ModelProto, Mapping[str, Tensor]], Run]
+
+
+class GraphParts:
+    """The ``Parts`` protocol over compiled templates, each made when it is first needed."""
+
+    def __init__(self, runs: Mapping[Part, Run]) -> None:
+        self.runs = runs
+
+    def text(self, tokens: Ints, style: Floats, lengths: Ints) -> tuple[Floats, Floats, Floats]:
+        """See ``Parts``."""
+        durations, prosody, text = self.runs["text"]({"tokens": tokens, "style": style, "lengths": lengths})
+        return durations, prosody, text
+
+    def prosody(self, frames: Floats, style: Floats, lengths: Ints) -> tuple[Floats, Floats]:
+        """See ``Parts``."""
+        pitch, energy = self.runs["prosody"]({"frames": frames, "style": style, "lengths": lengths})
+        return pitch, energy
+
+    def decode(
+        self, text: Floats, pitch: Floats, energy: Floats, source: Floats, style: Floats, lengths: Ints
+    ) -> Floats:
+        """See ``Parts``."""
+        feeds = {
+            "text": text,
+            "pitch": pitch,
+            "energy": energy,
+            "source": source,
+            "style": style,
+            "lengths": lengths,
+        }
+        return self.runs["decoder"](feeds)[0]
+
+
+def open_graphs(checkpoint: Checkpoint, compile_part: Compile, description: str) -> SynthFlow:
+    """Build the templates of a checkpoint and compile them.
+
+    Raises:
+        UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
+    """
+    config = KokoroConfig.from_hexgrad(checkpoint.config)
+    stored = stored_tensors(checkpoint)
+    shapes = fold.derived_shapes(names.shapes(checkpoint.config))
+    merge = fold.source_weights(stored, checkpoint.id)
+    tensors = fold.derived(stored, checkpoint.id)
+    runs: dict[Part, Run] = {
+        "text": compile_part("text", graph_text.text(config, shapes), tensors),
+        "prosody": compile_part("prosody", graph_text.prosody(config, shapes), tensors),
+        "decoder": compile_part("decoder", graph_decoder.decoder(config, shapes), tensors),
+    }
+    return SynthFlow(config, GraphParts(runs), merge, description)
+
+
+def stored_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """The checkpoint's tensors, exactly those that its network has.
+
+    hexgrad/kokoro 0.9.4 saves an affine part of InstanceNorm that does nothing; it is checked and left out, and so is
+    what takes no part in speech (``names``).
+
+    Raises:
+        UnsupportedCheckpoint: a key is missing, surplus or of another shape, or an InstanceNorm isn't the identity.
+    """
+    wanted, found = names.shapes(checkpoint.config), binder.tensors_of(checkpoint.weights)
+    for key in [key for key in found if key not in wanted]:
+        if names.is_identity_norm(key):
+            expected = 1.0 if key.endswith("weight") else 0.0
+            if np.any(to_float32(found[key]) != expected):
+                raise UnsupportedCheckpoint(f"{checkpoint.id}: {key!r} must be {expected:g} everywhere")
+        elif not names.is_unused(key):
+            raise UnsupportedCheckpoint(f"{checkpoint.id} holds {key!r}, which its network doesn't have")
+        del found[key]
+    for key, shape in wanted.items():
+        if key not in found:
+            raise UnsupportedCheckpoint(f"{checkpoint.id} lacks the parameter {key!r} of its network")
+        if found[key].shape != shape:
+            given = list(found[key].shape)
+            raise UnsupportedCheckpoint(f"{checkpoint.id}: {key!r} has shape {given}, the network {list(shape)}")
+        if found[key].dtype not in ("F32", "F16", "BF16"):
+            raise CorruptFile(f"{checkpoint.id}: {key!r} is stored as {found[key].dtype}; allowed: F32, F16, BF16")
+    return found
