@@ -100,6 +100,7 @@ def join(tokens: Iterable[Token]) -> str:
 # What it costs to end a piece here; the spread of lengths costs at most about 1 a piece, so a worse place is taken only
 # where the limit leaves no better one.
 _AFTER_SENTENCE, _AFTER_CLAUSE, _AFTER_COMMA, _AFTER_WORD, _IN_WORD = 0.0, 2.0, 4.0, 16.0, 256.0
+_ABOVE_TARGET = 32.0  # twice the target costs two cuts between words
 _PIECE = 0.5  # each piece more costs a little: a sentence is spoken best in one breath
 
 
@@ -130,11 +131,11 @@ def fit(tokens: Sequence[Token], limit: int = LIMIT, target: int | None = None) 
     if len(join(units)) <= target:
         return [units]
     ideal = starts[-1] / -(-starts[-1] // target)
-    cuts = _cheapest(units, starts, limit, ideal)
+    cuts = _cheapest(units, starts, limit, target, ideal)
     return [units[first:last] for first, last in itertools.pairwise(cuts)]
 
 
-def _cheapest(units: Sequence[Token], starts: Sequence[int], limit: int, ideal: float) -> list[int]:
+def _cheapest(units: Sequence[Token], starts: Sequence[int], limit: int, target: int, ideal: float) -> list[int]:
     """Indices of the cuts, first and last included: dynamic programming over the places between tokens."""
     count = len(units)
     ends = [0.0, *(_end_cost(units, index) for index in range(1, count)), 0.0]
@@ -145,7 +146,8 @@ def _cheapest(units: Sequence[Token], starts: Sequence[int], limit: int, ideal: 
             length = starts[last] - starts[first] - trailing
             if length > limit:
                 break
-            cost = best[first] + _PIECE + ((length - ideal) / ideal) ** 2 + ends[last]
+            above = max(0.0, length / target - 1)
+            cost = best[first] + _PIECE + ((length - ideal) / ideal) ** 2 + _ABOVE_TARGET * above**2 + ends[last]
             if cost < best[last]:
                 best[last], origin[last] = cost, first
     cuts = [count]

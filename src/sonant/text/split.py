@@ -26,7 +26,7 @@ _BREAK = re.compile(
     rf"(?P<paragraph>[^\S\n]*\n(?:[^\S\n]*\n)+[^\S\n]*)"
     rf"|(?P<line>[^\S\n]*\n[^\S\n]*)"
     rf"|(?P<wide>[{_WIDE}{_STOPS}]*[{_WIDE}][{_WIDE}{_STOPS}]*)(?P<wide_close>[{_CLOSERS}]*)(?P<wide_space>[^\S\n]*)"
-    rf"|(?P<stop>[{_STOPS}]+)(?P<close>[{_CLOSERS}]*)(?P<space>[^\S\n]+|(?=\n)|$)"
+    rf"|(?P<stop>[{_STOPS}]+)(?P<close>(?:[ \u00a0\u202f]»|[{_CLOSERS}])*)(?P<space>[^\S\n]+|(?=\n)|$)"
 )
 
 # A dot after these ends nothing: a name or a number follows, so a capital says nothing.

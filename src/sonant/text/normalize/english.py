@@ -12,7 +12,7 @@ from sonant.text.normalize import english_numbers as say
 from sonant.text.normalize import english_tables as tables
 from sonant.text.normalize.emoji import EMOJI
 from sonant.text.normalize.english_rules import NUMBER, amounts, calendar, figures, stop
-from sonant.text.normalize.rewrite import Rule, after, before, rewrite
+from sonant.text.normalize.rewrite import Rule, after, before, rewrite, roman_value
 from sonant.text.tokens import Spoken
 
 __all__ = ["normalize"]
@@ -28,12 +28,17 @@ def normalize(pieces: Sequence[Spoken], british: bool = False) -> list[Spoken]:
     plain: list[Spoken] = []
     for piece in pieces:
         if piece.flags and piece.phonemes is None and re.fullmatch(NUMBER, piece.text.strip()):
-            result += rewrite(plain, _rules(british))
+            result += _plain(plain, british)
             result += _flagged(piece)
             plain = []
         else:
             plain.append(piece)
-    return result + rewrite(plain, _rules(british))
+    return result + _plain(plain, british)
+
+
+def _plain(pieces: Sequence[Spoken], british: bool) -> list[Spoken]:
+    """Characters first, so that the rules for words and numbers meet no dressed ones."""
+    return rewrite(rewrite(pieces, _CHARACTERS, spaced=False), _rules(british))
 
 
 def _flagged(piece: Spoken) -> list[Spoken]:
@@ -51,7 +56,13 @@ def _flagged(piece: Spoken) -> list[Spoken]:
 def _rules(british: bool) -> tuple[Rule, ...]:
     """All rules; those that need most context first."""
     return (
-        *_characters(),
+        Rule("emoji", EMOJI, lambda m: None if all(c in tables.SIGNS or c in _SILENT for c in m[1]) else _emoji(m)),
+        Rule(
+            "emoji",
+            re.compile("([0-9#*])\ufe0f?\u20e3"),
+            lambda m: say.digits(m[1]) or {"#": "hash", "*": "star"}[m[1]],
+        ),
+        *_marks(),
         *_addresses(),
         *calendar(british),
         *amounts(),
@@ -61,21 +72,27 @@ def _rules(british: bool) -> tuple[Rule, ...]:
     )
 
 
-def _characters() -> list[Rule]:
-    """Characters that only dress the text."""
+_PICTURES = "\u2600-\u27bf\ufe0f\U0001f000-\U0001faff"
+_HIDDEN = f"[\u00ad\u200b\u200c\u200e\u200f\u2060\ufeff\u202a-\u202e]|(?<![{_PICTURES}])\u200d"
+_DRESSED = "[\u0300-\u036f\u2080-\u2089\u2160-\u217f\u2460-\u2473\uff01-\uff5e\ufb00-\ufb06]"
+
+
+def _bare(match: re.Match[str]) -> str:
+    """A word without characters that only dress it: soft hyphens, ligatures, full-width letters, loose accents."""
+    text = re.sub(_HIDDEN, "", match[0])
+    return unicodedata.normalize("NFKC", text) if re.search(_DRESSED, text) else text
+
+
+# Whole words, so that a rule sees them whole.
+_CHARACTERS = (Rule("unicode", re.compile(rf"[^\s{_PICTURES}]*(?:{_DRESSED}|{_HIDDEN})[^\s{_PICTURES}]*"), _bare),)
+
+
+def _marks() -> list[Rule]:
+    """Quotes and apostrophes in other spellings."""
     return [
-        Rule(
-            "invisible",
-            re.compile(
-                "[\u00ad\u200b\u200c\u200e\u200f\u2060\ufeff\u202a-\u202e]+|(?<![\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d"
-            ),
-            lambda _: "",
-        ),
-        Rule("unicode", re.compile(r"[^\W\d_][\u0300-\u036f]+"), lambda m: unicodedata.normalize("NFC", m[0])),
-        Rule("unicode", re.compile("[\uff01-\uff5e\ufb00-\ufb06₀-₉]+"), lambda m: unicodedata.normalize("NFKC", m[0])),
         Rule("apostrophe", re.compile(r"(?<=[^\W\d_])[ʼ`´](?=[^\W\d_])"), lambda _: "'"),
         Rule("quote", re.compile("``|[«„‟]"), lambda _: "“"),
-        Rule("quote", re.compile("''|[»″]"), lambda _: "”"),
+        Rule("quote", re.compile("''|[»]|(?<!\\d)″"), lambda _: "”"),
     ]
 
 
@@ -157,17 +174,20 @@ def _saint(match: re.Match[str]) -> str:
     return words + (stop(match) if words == place else "")
 
 
+def _numbered(match: re.Match[str]) -> str:
+    value = roman_value(match["n"]) if match["n"] else None
+    behind = say.cardinal(value) if value else match["n"] or ""
+    return f"{tables.BEFORE_NUMBER[match['word']]} {behind}"
+
+
 def _abbreviations() -> list[Rule]:
     titles, numbers = "|".join(tables.TITLES), "|".join(tables.BEFORE_NUMBER)
     others = "|".join(sorted(tables.ABBREVIATIONS, key=len, reverse=True))
     return [
         Rule("abbreviation", re.compile(r"\b(?P<word>St|Dr)(?:\.|(?= [A-Z]))"), _saint),
+        Rule("abbreviation", re.compile(r"\b(Mrs?|Ms|Mx|Prof|Lt|Sgt|Capt)\.(?!\s*$)"), lambda m: tables.TITLES[m[1]]),
         Rule("abbreviation", re.compile(rf"\b({titles})\.(?=\s*[A-Z\"“'])"), lambda m: tables.TITLES[m[1]]),
-        Rule(
-            "abbreviation",
-            re.compile(rf"\b({numbers})\.?(?<=\.)[ \u00a0]?(?=\d|[IVX]+\b)"),
-            lambda m: tables.BEFORE_NUMBER[m[1]] + " ",
-        ),
+        Rule("abbreviation", re.compile(rf"\b(?P<word>{numbers})\.[ \u00a0]?(?:(?=\d)|(?P<n>[IVX]+)\b)"), _numbered),
         Rule("abbreviation", re.compile(rf"\b({others})\."), lambda m: tables.ABBREVIATIONS[m[1]] + stop(m)),
         Rule("abbreviation", re.compile(r"\b(?i:w/o)(?!\w)"), lambda _: "without"),
         Rule("abbreviation", re.compile(r"(?<![\w/])w/(?=[ \w])"), lambda _: "with "),
@@ -177,6 +197,9 @@ def _abbreviations() -> list[Rule]:
             "initials",
             re.compile(r"(?<![\w.])[^\W\d_a-z]\.(?= [^\W\d_a-z][\w.])"),
             lambda m: None if stop(m) else m[0][:-1],
+        ),
+        Rule(
+            "initials", re.compile(r"\b([A-Z]{1,4})&([A-Z]{1,4})\b"), lambda m: f"{'.'.join(m[1])} and {'.'.join(m[2])}"
         ),
         Rule("sharp", re.compile(r"\b(?P<note>[A-GF])#(?!\w)"), lambda m: f"{m['note']} sharp"),
     ]
@@ -190,8 +213,6 @@ _SILENT = frozenset("*_~^|`#•·▪▫◦■□●○►▶▸◆◇★☆✓�
 def _emoji(match: re.Match[str]) -> str:
     """The name of an emoji, from Unicode, set off by commas."""
     bare = re.sub("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f♂♀]", "", match[1])
-    if bare[-1:] == "\u20e3":
-        return f" {say.digits(bare[0]) or {'#': 'hash', '*': 'star'}.get(bare[0], '')} "
     flags = re.fullmatch("[\U0001f1e6-\U0001f1ff]+", bare)
     if flags:
         words = "flag " + ".".join(chr(ord(letter) - 0x1F1E6 + ord("A")) for letter in bare)
@@ -203,8 +224,11 @@ def _emoji(match: re.Match[str]) -> str:
 
 
 def _name(character: str) -> str:
-    """What Unicode calls a character, in lower case: "❤" -> "heavy black heart"."""
+    """What Unicode calls a character, in lower case: "👍" -> "thumbs up"."""
     name = unicodedata.name(character, "").lower().removesuffix(" sign").removesuffix(" symbol")
+    name = re.sub(
+        r"\b(?:white|black|heavy|medium) (?=heart|star|check|smiling|large|small|heavy|medium|black)", "", name
+    )
     return re.sub(r"[^a-z ]+", " ", name).strip() or "symbol"
 
 
@@ -224,17 +248,17 @@ def _sign(match: re.Match[str]) -> str | None:
 def _signs() -> list[Rule]:
     number = r"(?=\.?\d)"
     return [
-        Rule("emoji", EMOJI, lambda m: None if all(c in tables.SIGNS or c in _SILENT for c in m[1]) else _emoji(m)),
-        Rule("sign", re.compile(r"(?<!\w)~" + number), lambda _: "about "),
-        Rule("sign", re.compile(r"(?<!\w)#[ ]?" + number), lambda _: "number "),
+        Rule("sign", re.compile(r"(?<!\w)~" + number), lambda _: "about"),
+        Rule("sign", re.compile(r"(?<!\w)#[ ]?" + number), lambda _: "number"),
         Rule("sign", re.compile(r"->|=>|-->"), lambda _: "to"),
         Rule("sign", re.compile(r"<=|>="), lambda m: tables.SIGNS["≤" if m[0] == "<=" else "≥"]),
         Rule("sign", re.compile(r"!="), lambda _: "is not equal to"),
         Rule("sign", re.compile(r"==="), lambda _: "equals"),
         Rule("sign", re.compile(r"={3,}|={2}"), lambda m: "equals" if len(m[0]) == 2 else ""),
-        Rule("sign", re.compile(r"(?<=[\d)]) \* (?=[\d(])|(?<=\d)\*(?=\d)"), lambda _: " times "),
-        Rule("sign", re.compile(r"(?<=\d) / (?=\d)"), lambda _: " divided by "),
-        Rule("sign", re.compile(r"(?<=\d) - (?=\d)"), lambda _: " minus "),
+        Rule("sign", re.compile(r"(?<=[\d)]) \* (?=[\d(])|(?<=\d)\*(?=\d)"), lambda _: "times"),
+        Rule("sign", re.compile(r"(?<=\d) / (?=\d)"), lambda _: "divided by"),
+        Rule("sign", re.compile(r"(?<=\d) - (?=\d)"), lambda _: "minus"),
+        Rule("range", re.compile(r"(?<=\d)[-–](?=\d)|(?<=[ap]m)[-–](?=\d)"), lambda _: "to"),
         Rule("sign", re.compile(r"(?<=\w)\^(?=[\w(])"), lambda _: "to the power of"),
         Rule("sign", re.compile(r"(?<=[\w)] )<(?= [\w(])"), lambda _: "is less than"),
         Rule("sign", re.compile(r"(?<=[\w)] )>(?= [\w(])"), lambda _: "is greater than"),

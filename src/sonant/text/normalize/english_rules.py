@@ -98,7 +98,10 @@ def _clock(match: re.Match[str]) -> str | None:
 
 def _hour(match: re.Match[str]) -> str | None:
     hours = int(match["h"])
-    return f"{say.cardinal(hours)} {match['half'][0].lower()}.m{stop(match)}" if 1 <= hours <= 12 else None
+    if not (1 <= hours <= 12 and int(match["from"] or 1) <= 12):
+        return None
+    begin = f"{say.cardinal(int(match['from']))} to " if match["from"] else ""
+    return f"{begin}{say.cardinal(hours)} {match['half'][0].lower()}.m{stop(match)}"
 
 
 def calendar(british: bool) -> list[Rule]:
@@ -129,7 +132,7 @@ def calendar(british: bool) -> list[Rule]:
             re.compile(rf"{_EDGE}(?P<h>\d{{1,2}}):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?![\d:]){_GAP}?(?:{half})?"),
             _clock,
         ),
-        Rule("time", re.compile(rf"{_EDGE}(?P<h>\d{{1,2}}){_GAP}?{half}"), _hour),
+        Rule("time", re.compile(rf"{_EDGE}(?:(?P<from>\d{{1,2}})[-–])?(?P<h>\d{{1,2}}){_GAP}?{half}"), _hour),
     ]
 
 
@@ -182,7 +185,7 @@ _UNIT = "|".join(sorted(map(re.escape, tables.UNITS), key=len, reverse=True))
 
 def _measure(match: re.Match[str]) -> str | None:
     unit, gap = match["unit"], match["gap"]
-    ends = unit == "in" and re.match(r"\.\s*$", match.string[match.end() :])  # "3 in." is no preposition
+    ends = unit == "in" and re.match(r"\.?\s*$", match.string[match.end() :])  # "3 in." is no preposition
     if unit in tables.ATTACHED and gap and not (match["dot"] or ends):
         return None
     one, many = tables.UNITS[unit]
@@ -198,6 +201,14 @@ def _feet(match: re.Match[str]) -> str:
     feet, inches = match["feet"], match["inches"]
     words = f"{say.number(feet)} {'foot' if feet == '1' else 'feet'}"
     return words + (f" {say.number(inches)}" if inches else "")
+
+
+_LONG = r"(?=[ -](?:tall|high|long|wide|deep|thick|screen|display|monitor|TV|by\b|[x×]\b))"
+
+
+def _length(match: re.Match[str]) -> str:
+    one, many = ("foot", "feet") if match["mark"] in "'′’" else ("inch", "inches")
+    return f"{say.number(match['n'])} {one if match['n'] == '1' else many}"
 
 
 def amounts() -> list[Rule]:
@@ -235,6 +246,7 @@ def amounts() -> list[Rule]:
             re.compile(rf"{_EDGE}(?P<feet>\d{{1,2}})['′’](?:{_GAP}?(?P<inches>\d{{1,2}}(?:\.\d+)?)(?:[\"″”]|''))"),
             _feet,
         ),
+        Rule("unit", re.compile(rf"{_EDGE}(?P<n>{NUMBER})(?P<mark>['′’\"″”]){_LONG}"), _length),
         Rule(
             "unit",
             re.compile(
@@ -381,7 +393,7 @@ def figures() -> list[Rule]:
             _dimension,
         ),
         Rule("year", re.compile(r"(?<![\w.,])[1-9]\d{3}(?![\w]|[.,]\d)"), lambda m: _plain(m[0])),
-        Rule("letters", re.compile(r"(?<=[A-Za-z])2(?=[A-Za-z])"), lambda _: "to"),
+        Rule("letters", re.compile(r"(?<=[A-Za-z])(?<![HNO])2(?=[A-Za-z])"), lambda _: "to"),
         Rule("number", re.compile(r"(?<=[^\W\d_])(?P<hyphen>-)?(?P<n>\d+)(?!\d*\.\d)"), _behind_letters),
         Rule("number", re.compile(rf"{NUMBER}"), lambda m: say.number(m[0])),
     ]
