@@ -101,6 +101,14 @@ class Japanese:
 
     def _words(self, text: str) -> list[_Word]:
         """Words that have a reading, in order, with their places in ``text``."""
+        return [
+            replace(word, start=word.start + offset, end=word.end + offset)
+            for offset, part in _parts(text)
+            for word in self._read(part)
+        ]
+
+    def _read(self, text: str) -> list[_Word]:
+        """Words of a text that isn't too long for OpenJTalk."""
         with self._lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # sudachipy warns that pyopenjtalk calls it by an old name
             features = self._openjtalk.run_frontend(text, predict_nani=False)
@@ -114,6 +122,21 @@ class Japanese:
                 pron = _what(features, number)
             words.append(_Word(start, end, pron, feature["pos"], feature["acc"], feature["chain_flag"] == 1))
         return words
+
+
+_LONGEST = 1000  # characters in one call; sudachi takes 49,149 bytes at most
+_BORDER = re.compile("(?<=[をはがにでともへのた、。])(?=[\u30a1-\u30ff\u4e00-\u9fff])")
+
+
+def _parts(text: str) -> list[tuple[int, str]]:
+    """(offset, part) of a long text, cut where a particle ends a phrase."""
+    parts, start = [], 0
+    while len(text) - start > _LONGEST:
+        borders = [found.start() for found in _BORDER.finditer(text, start + _LONGEST // 2, start + _LONGEST)]
+        cut = borders[-1] if borders else start + _LONGEST
+        parts.append((start, text[start:cut]))
+        start = cut
+    return [*parts, (start, text[start:])]
 
 
 def _token(stretch: Stretch, word: _Word, height: str, following: _Word | None) -> Token:
@@ -164,8 +187,8 @@ def _places(text: str, strings: Sequence[str]) -> list[tuple[int, int]]:
 
 @functools.cache
 def _fold(text: str) -> str:
-    """Compatibility form, so that widened and plain signs compare as equal."""
-    return unicodedata.normalize("NFKC", text).replace("　", "").replace(" ", "").lower()
+    """Compatibility form without white space, so that widened and plain signs compare as equal."""
+    return "".join(unicodedata.normalize("NFKC", text).lower().split())
 
 
 def _latin(text: str, words: Sequence[_Word]) -> list[tuple[int, int]]:
@@ -188,6 +211,8 @@ def _latin(text: str, words: Sequence[_Word]) -> list[tuple[int, int]]:
 def _english(stretch: Stretch, start: int, end: int) -> list[Token]:
     """Tokens of English words inside the text."""
     text = stretch.text[start:end]
+    if text == "A":  # the letter, not the article
+        return [Token("A", "ˈA", " ", stretch.span(start, end), "en:letters")]
     tokens = _english_g2p()([Spoken(text, (0, len(text)))])
     return [
         replace(

@@ -118,7 +118,10 @@ class Mandarin:
         """Tokens of Chinese characters without a pause."""
         with self._lock:
             words = self._words.lcut(unit[0])
-        syllables = [self._syllables(word) for word in words]
+        syllables = [
+            _particle(word, before, after) or self._syllables(word)
+            for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False)
+        ]
         tones = sandhi(
             [(word, [syllable.tone for syllable in said]) for word, said in zip(words, syllables, strict=True)]
         )
@@ -141,7 +144,7 @@ class Mandarin:
         for sign, pinyin in zip(word, readings, strict=True):
             if not pinyin[:1].isascii():
                 raise UnspeakableText(
-                    f"no Mandarin reading for {sign!r} (U+{ord(sign):04X}) in {word!r}; write it as [字](/phonemes/)"
+                    f"no Mandarin reading for {sign!r} (U+{ord(sign):04X}) in {word!r}; write it as [word](/phonemes/)"
                 )
             syllables.append(parse({"嗯": "n2", "呣": "m2"}.get(sign, pinyin)))
         kin = len(word) >= 2 and word[-1] == word[-2] and word[-1] in _SOFT_SECOND
@@ -162,6 +165,19 @@ class Mandarin:
         ] + result[-1:]
 
 
+_NOUN_BEFORE_DI = frozenset("的在种扫拖下此该本这那各是有")
+_MUST = frozenset("我你他她它们就还都也总又可你您谁")
+
+
+def _particle(word: str, before: str, after: str) -> list[Syllable] | None:
+    """地 and 得 as words of their own: the particles "de", or the verb "děi"; None for all else."""
+    if word == "地" and before and after and before[-1] not in _NOUN_BEFORE_DI:
+        return [parse("de5")]
+    if word == "得" and before:
+        return [parse("dei3" if before[-1] in _MUST and after else "de5")]
+    return None
+
+
 def _with_erhua(word: str, syllables: list[Syllable]) -> list[Syllable]:
     """儿 at a word's end colours the syllable before it, unless it means a child."""
     if len(word) < 2 or word[-1] != "儿" or word in _lore().full_er or word[-2:] in _lore().full_er:
@@ -179,13 +195,15 @@ def _sign(stretch: Stretch, unit: re.Match[str]) -> Token:
     if sign in MARKS:
         return Token(sign, MARKS[sign], "", span, "punctuation")
     if unicodedata.category(sign)[0] in "LN":
-        raise UnspeakableText(f"no Mandarin reading for {sign!r} (U+{ord(sign):04X}); write it as [字](/phonemes/)")
+        raise UnspeakableText(f"no Mandarin reading for {sign!r} (U+{ord(sign):04X}); write it as [word](/phonemes/)")
     return Token(sign, "", "", span, "silent")
 
 
 def _english(stretch: Stretch, start: int, end: int) -> list[Token]:
     """Tokens of English words inside the text."""
     text = stretch.text[start:end]
+    if text == "A":  # the letter, not the article
+        return [Token("A", "ˈA", " ", stretch.span(start, end), "en:letters")]
     return [
         replace(
             token,

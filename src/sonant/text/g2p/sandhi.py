@@ -60,8 +60,8 @@ def _counts(left: str, right: str) -> bool:
     if not right or left in ("第", "初", "周", "期"):
         return True
     if left and (left in _NUMERALS or left == "十"):
-        return right not in _SCALE
-    return right in _NUMERALS or right in _ORDINAL_NEXT or (right == "日" and left == "月")
+        return right not in _SCALE  # 十一个, 二零一一; but 两万一千
+    return right in _NUMERALS or right == "十" or right in _ORDINAL_NEXT or (right == "日" and left == "月")
 
 
 def _third(tones: list[int], starts: list[int]) -> None:

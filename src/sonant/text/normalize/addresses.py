@@ -62,6 +62,13 @@ def addresses(voice: Voice) -> list[Rule]:
                 said.append(part)
         return " ".join(said)
 
+    def hashtag(match: re.Match[str]) -> str:
+        words = re.split(r"(\d+)", _camel(match[0][1:]))
+        said = [voice.cardinal(int(part), "") if part.isdecimal() and len(part) <= 4 else part for part in words]
+        return " ".join(
+            [voice.words["hashtag"], *(voice.spell(p) if p.isdecimal() else p.strip() for p in said if p.strip())]
+        )
+
     tld = r"(?:com|org|net|edu|gov|gob|info|io|ai|app|dev|eu|es|fr|it|br|pt|mx|ar|cl|co|pe|in|jp|cn|tw|uk|us|de|ch|tv)"
     path = r"(?:/[\w\-./?=&%#~+]*[\w/])?"
     return [
@@ -75,9 +82,7 @@ def addresses(voice: Voice) -> list[Rule]:
             "url", re.compile(rf"(?<![\w@.])[a-zA-Z][\w\-]*(?:\.[\w\-]+)*\.{tld}\b{path}(?![\w@])", re.ASCII), address
         ),
         Rule("handle", re.compile(r"(?<![\w@])@[A-Za-z_]\w+", re.ASCII), address),
-        Rule(
-            "hashtag", re.compile(r"(?<![\w#&])#[^\W\d]\w+"), lambda m: f"{voice.words['hashtag']} {_camel(m[0][1:])}"
-        ),
+        Rule("hashtag", re.compile(r"(?<![\w#&])#[^\W\d]\w+"), hashtag),
     ]
 
 

@@ -203,13 +203,18 @@ def _spell(text: str) -> str:
 def _numeral(match: re.Match[str]) -> str | None:
     """A Roman numeral behind a king's name or a chapter."""
     value = roman_value(match["numeral"])
-    return cardinal(value) if value and match.string[: match.start()].rstrip().endswith(_TABLE.kings) else None
+    return (
+        cardinal(value)
+        if value and match.string[max(0, match.start() - 20) : match.start()].rstrip().endswith(_TABLE.kings)
+        else None
+    )
 
 
 _VOICE = Voice(_TABLE.words, cardinal, _spell, _figures)
 _RULES = [
     *shared_signs(),
     *addresses(_VOICE),
+    Rule("hashtag", re.compile(r"(?<!\S)#(?=[\u0900-\u097f])"), lambda _: f"{_TABLE.words['hashtag']} "),
     *telephones(_VOICE),
     Rule(
         "phone",
@@ -243,12 +248,16 @@ _RULES = [
     ),
     Rule(
         "currency",
-        re.compile(rf"{_SIGN}(?<!\w)(?P<symbol>{_SYMBOL})[ ]?{_NUM}(?:[ ](?P<big>{_BIG}){_RIGHT})?(?:/-)?"),
+        re.compile(
+            rf"{_SIGN}(?<!\w)(?P<symbol>{_SYMBOL})[ ]?{_NUM}(?:[ ](?P<big>(?:{_BIG})(?: (?:{_BIG}))*){_RIGHT})?(?:/-)?"
+        ),
         _money,
     ),
     Rule(
         "currency",
-        re.compile(rf"{_SIGN}{_LEFT}{_NUM}(?:[ ](?P<big>{_BIG}))?[ ]?(?P<symbol>{_SYMBOL})(?![\w\d])"),
+        re.compile(
+            rf"{_SIGN}{_LEFT}{_NUM}(?:[ ](?P<big>(?:{_BIG})(?: (?:{_BIG}))*))?[ ]?(?P<symbol>{_SYMBOL})(?![\w\d])"
+        ),
         _money,
     ),
     Rule(
@@ -280,17 +289,17 @@ _RULES = [
     ),
     Rule("roman", re.compile(r"(?<!\w)(?P<numeral>[IVX]+)(?!\w)"), _numeral),
     Rule(
+        "range",
+        re.compile(rf"{_LEFT}({_NUMBER})[ ]?[–\-][ ]?({_NUMBER})(?![\w\-])(?![ ]?=)"),
+        lambda m: f"{_ranged(m[1])} से {_ranged(m[2])}",
+    ),
+    Rule(
         "year",
         re.compile(
             rf"(?:(?<=सन् )|(?<=सन )|(?<=वर्ष )|(?<=साल ))([1१]{_D}{{3}})(?!{_D}|[.,]{_D})"
             rf"|{_LEFT}([1१]{_D}{{3}})(?=[ ](?:में|से|तक|का|की|के|ई|ईस्वी){_RIGHT})"
         ),
         lambda m: _year(_int(m[0])),
-    ),
-    Rule(
-        "range",
-        re.compile(rf"{_LEFT}({_NUMBER})[ ]?[–\-][ ]?({_NUMBER})(?![\w\-])(?![ ]?=)"),
-        lambda m: f"{_ranged(m[1])} से {_ranged(m[2])}",
     ),
     Rule(
         "version",

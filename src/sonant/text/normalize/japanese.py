@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from sonant.text.normalize.addresses import Voice, addresses, telephones
 from sonant.text.normalize.emoji import COLUMNS, EMOJI, emoji_words
-from sonant.text.normalize.rewrite import Rule, rewrite, roman_value
+from sonant.text.normalize.rewrite import INVISIBLE, Rule, rewrite, roman_value
 from sonant.text.normalize.romance import abbreviations
 from sonant.text.normalize.table import load_table
 from sonant.text.tokens import Spoken
@@ -164,14 +164,17 @@ def _measure(match: re.Match[str]) -> str:
     return f"{minus}{_number(match['number'])}{unit}"
 
 
+def _speed(match: re.Match[str]) -> str:
+    told = "時速" in match.string[max(0, match.start() - 4) : match.start()]
+    return f"{'' if told else '時速'}{_number(match['number'])}キロメートル"
+
+
 def _roman(match: re.Match[str]) -> str | None:
     value = roman_value(unicodedata.normalize("NFKC", match["numeral"]))
     if value is None:
         return None
-    text = match.string
-    counted = text[: match.start()].endswith("第") or text[match.end() :].startswith(
-        ("世", "章", "部", "巻", "型", "期", "編", "節")
-    )
+    left, right = match.string[match.start() - 1 : match.start()], match.string[match.end() : match.end() + 1]
+    counted = left == "第" or (right and right in "世章部巻型期編節")
     if counted:
         return cardinal(value)
     loose = ["", "ワン", "ツー", "スリー", "フォー", "ファイブ", "シックス", "セブン", "エイト", "ナイン", "テン"]
@@ -247,7 +250,7 @@ def _addresses() -> list[Rule]:
 
 
 _RULES = [
-    Rule("invisible", re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\u202a-\u202e]+"), lambda _: ""),
+    INVISIBLE,
     Rule(
         "unicode",
         re.compile("[\uff61-\uff9f]*[\uff66-\uff9f][\uff61-\uff9f]*"),
@@ -306,7 +309,7 @@ _RULES = [
     Rule(
         "unit",
         re.compile(rf"{_SIGN}{_LEFT}{_NUM}[ ]?(?:km/h|㎞/h)(?![A-Za-z])"),
-        lambda m: f"時速{_number(m['number'])}キロメートル",
+        _speed,
     ),
     Rule("unit", re.compile(rf"{_SIGN}{_LEFT}{_NUM}[ ]?(?P<unit>{_UNIT})(?![A-Za-z²³/])"), _measure),
     Rule("fraction", re.compile(rf"(?:{_LEFT}(?P<whole>{_D}{{1,3}})[ ]?)?(?P<vulgar>[{_VULGAR}])"), _vulgar),
@@ -326,7 +329,8 @@ _RULES = [
     Rule(
         "range",
         re.compile(
-            rf"{_LEFT}(?P<first>{_NUMBER})[ ]?[〜～~–\-－−][ ]?(?P<last>{_NUMBER})(?P<counter>分|{_COUNTER})?"
+            rf"{_LEFT}(?P<first>{_NUMBER})[ ]?[〜～~–\-－−][ ]?(?P<last>{_NUMBER})"
+            rf"(?P<counter>分|{_COUNTER})?"
             r"(?![0-9０-９])(?![ ]?[=＝])"
         ),
         _between,
@@ -349,6 +353,7 @@ _RULES = [
         lambda m: _number(m["number"], m["counter"]),
     ),
     Rule("number", re.compile(_NUM), lambda m: _number(m["number"])),
+    Rule("number", re.compile("[①-⑳]"), lambda m: cardinal(int(unicodedata.normalize("NFKC", m[0])))),
     *abbreviations(_TABLE.abbreviations, r"(?<![A-Za-z.])"),
     Rule(
         "emoji",
@@ -360,6 +365,7 @@ _RULES = [
         re.compile(f"[{''.join(map(re.escape, _TABLE.signs))}]"),
         lambda m: None if m[0] == "々" else _TABLE.signs[m[0]],
     ),
+    Rule("unicode", re.compile("[\u3200-\u33ff]+"), lambda m: unicodedata.normalize("NFKC", m[0])),
 ]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from sonant.text.normalize.addresses import Voice, addresses, telephones
 from sonant.text.normalize.emoji import COLUMNS, EMOJI, emoji_words
-from sonant.text.normalize.rewrite import Rule, rewrite, roman_value
+from sonant.text.normalize.rewrite import INVISIBLE, Rule, rewrite, roman_value
 from sonant.text.normalize.romance import abbreviations
 from sonant.text.normalize.table import load_table
 from sonant.text.tokens import Spoken
@@ -138,7 +138,7 @@ def _percent(match: re.Match[str]) -> str:
 
 
 def _range(match: re.Match[str]) -> str:
-    following = match.string[match.end() :]
+    following = match.string[match.end() : match.end() + 8]
     first, last = match["first"], match["last"]
     if following.startswith("年") and len(first) == len(last) == 4:
         return f"{_year(first)}到{_year(last)}"
@@ -164,7 +164,7 @@ def _operator(match: re.Match[str]) -> str:
 
 
 def _counted(match: re.Match[str]) -> str:
-    return _number(match["number"], match.string[match.end() :])
+    return _number(match["number"], match.string[match.end() : match.end() + 8])
 
 
 def _vulgar(match: re.Match[str]) -> str:
@@ -200,13 +200,13 @@ _SYMBOL = "|".join(sorted(map(re.escape, _TABLE.money), key=len, reverse=True))
 _UNIT = "|".join(sorted(map(re.escape, _TABLE.units), key=len, reverse=True))
 _VOICE = Voice(
     _TABLE.words,
-    cardinal,
+    lambda n, _: _one_by_one(str(n)),
     lambda text: " ".join(_FIGURES[int(s)] if s.isdecimal() else s.upper() for s in text),
     _phone,
 )
 
 _RULES = [
-    Rule("invisible", re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\u202a-\u202e]+"), lambda _: ""),
+    INVISIBLE,
     Rule("unicode", re.compile("[Ａ-Ｚａ-ｚ]+"), lambda m: unicodedata.normalize("NFKC", m[0])),
     Rule("unicode", re.compile("[\uf900-\ufaff\u2e80-\u2fdf]"), lambda m: unicodedata.normalize("NFKC", m[0])),
     *map(_chinese, [*addresses(_VOICE), *telephones(_VOICE, national=False)]),
@@ -244,7 +244,7 @@ _RULES = [
         re.compile(
             rf"{_LEFT}({_D}{{4}})(?=年(?!前|后|来|间|以))|{_LEFT}([09]{_D}|[1-9]0)(?=年代|后(?![0-9]|天|来))|(?<=公元){_D}{{4}}(?!{_D})"
         ),
-        lambda m: _year(m[0]) if len(m[0]) == 4 or m.string[m.end() :].startswith("后") else cardinal(int(m[0])),
+        lambda m: _year(m[0]) if len(m[0]) == 4 or m.string[m.end() : m.end() + 1] == "后" else cardinal(int(m[0])),
     ),
     Rule(
         "time",
@@ -254,6 +254,13 @@ _RULES = [
     Rule("currency", re.compile(rf"{_SIGN}(?P<symbol>{_SYMBOL})[ ]?{_NUM}(?P<big>[万亿千百]+)?"), _money),
     Rule("currency", re.compile(rf"{_SIGN}{_LEFT}{_NUM}(?P<big>[万亿]+)?(?P<symbol>{_SYMBOL})(?![A-Za-z])"), _money),
     Rule("percent", re.compile(rf"{_SIGN}{_LEFT}{_NUM}[ ]?(?P<mark>[%％‰])"), _percent),
+    Rule(
+        "unit",
+        re.compile(rf"{_LEFT}{_NUM}[ ]?km/h(?![A-Za-z])"),
+        lambda m: (
+            f"{'' if m.string[max(0, m.start() - 2) : m.start()] == '时速' else '每小时'}{_number(m['number'])}公里"
+        ),
+    ),
     Rule("unit", re.compile(rf"{_SIGN}{_LEFT}{_NUM}[ ]?(?P<unit>{_UNIT})(?![A-Za-z²³/])"), _measure),
     Rule("fraction", re.compile(rf"(?:{_LEFT}(?P<whole>{_D}{{1,3}})[ ]?)?(?P<vulgar>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])"), _vulgar),
     Rule(
@@ -294,9 +301,11 @@ _RULES = [
         _operator,
     ),
     Rule("number", re.compile(rf"(?<![0-9０-９A-Za-z)）])[-－−]{_NUM}"), lambda m: "负" + _counted(m)),
+    Rule("ordinal", re.compile(rf"(?<![A-Za-z])[Nn][Oo][.．][ ]?{_NUM}"), lambda m: f"第{_number(m['number'])}号"),
     Rule("ordinal", re.compile(rf"(?<=第){_NUM}"), lambda m: _number(m["number"])),
     Rule("number", re.compile(rf"{_NUM}(?=[号楼月日层])"), lambda m: _number(m["number"])),
     Rule("number", re.compile(_NUM), _counted),
+    Rule("number", re.compile("[①-⑳]"), lambda m: cardinal(int(unicodedata.normalize("NFKC", m[0])))),
     *abbreviations(_TABLE.abbreviations, r"(?<![A-Za-z.])"),
     Rule(
         "emoji",

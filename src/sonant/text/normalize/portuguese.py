@@ -90,7 +90,9 @@ def _gender(word: str) -> str:
     if word in _TABLE.masculine:
         return "m"
     return (
-        "f" if word.endswith(("a", "as", "ção", "ções", "são", "sões", "dade", "dades", "tude", "gem", "gens")) else "m"
+        "f"
+        if word.endswith(("a", "as", "ção", "ções", "são", "sões", "dade", "dades", "tude", "gem", "gens", "ã", "ãs"))
+        else "m"
     )
 
 

@@ -7,12 +7,13 @@ surroundings; what an earlier rule has claimed is closed to later ones.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sonant.text.tokens import Spoken
 
-__all__ = ["Rule", "after", "before", "rewrite", "roman_value"]
+__all__ = ["INVISIBLE", "Rule", "after", "before", "full_stop", "rewrite", "roman_value"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,12 @@ def _cut(piece: Spoken, claims: list[_Claim], spaced: bool) -> Iterable[Spoken]:
 
 def _runs_into(left: str, right: str) -> bool:
     """Whether two neighbours would read as one word."""
-    return bool(left) and (left.isalnum() or left in ",;:.") and right.isalnum()
+    return bool(left) and (_is_lettery(left) or left in ",;:.") and _is_lettery(right)
+
+
+def _is_lettery(sign: str) -> bool:
+    """Whether a sign belongs to a word: a letter, figure, or vowel sign of an Indic script."""
+    return unicodedata.category(sign)[0] in "LMN"
 
 
 def before(match: re.Match[str]) -> str:
@@ -132,6 +138,14 @@ def after(match: re.Match[str]) -> str:
     return found[1] if found else ""
 
 
+_SENTENCE_END = re.compile(r"[ \u00a0]*[\"”»’')]*[ \u00a0]*(?:\n|$)")
+
+
+def full_stop(match: re.Match[str]) -> str:
+    """A dot where that of an abbreviation ends the sentence too: at the end of the text or of a line; else ""."""
+    return "." if match[0].endswith(".") and _SENTENCE_END.match(match.string, match.end()) else ""
+
+
 _ROMAN = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
@@ -144,3 +158,15 @@ def roman_value(numeral: str) -> int | None:
     return sum(
         -value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True)
     )
+
+
+INVISIBLE = Rule(
+    "invisible",
+    re.compile(
+        "[\u00ad\u200b\u200c\u200e\u200f\u2060\ufeff\u202a-\u202e]+"
+        "|(?<![\u2600-\U0001faff\ufe0f])[\u200d\ufe0e\ufe0f]|(?<=[0-9#*])\ufe0f?\u20e3"
+    ),
+    lambda _: "",
+)
+"""Signs that say nothing: soft hyphens, zero-width spaces, marks of direction, keycaps around figures. Joiners and
+variation selectors inside an emoji stay for the emoji rule."""

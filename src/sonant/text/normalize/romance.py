@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sonant.text.normalize.addresses import Voice, addresses, telephones
 from sonant.text.normalize.emoji import EMOJI, emoji_words
-from sonant.text.normalize.rewrite import Rule, after, before, roman_value
+from sonant.text.normalize.rewrite import INVISIBLE, Rule, after, before, full_stop, roman_value
 from sonant.text.normalize.table import Money, Table
 
 __all__ = ["NUMBER", "Romance", "abbreviations", "rules", "shared_signs"]
@@ -117,11 +117,7 @@ def shared_signs() -> list[Rule]:
     """Rules that only tidy characters: quotes, dashes, invisible signs, composed letters, full-width Latin."""
     quotes = {"„": "“", "‟": "“", "‚": "“", "″": "”", "―": "—", "‑": "-", "‐": "-"}
     return [
-        Rule(
-            "invisible",
-            re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\u202a-\u202e]+|(?<![\u2600-\U0001faff])\ufe0f"),
-            lambda _: "",
-        ),
+        INVISIBLE,
         Rule("unicode", re.compile(r"[^\W\d_][\u0300-\u036f]+"), lambda m: unicodedata.normalize("NFC", m[0])),
         Rule("unicode", re.compile("[\uff01-\uff5e\ufb00-\ufb06]"), lambda m: unicodedata.normalize("NFKC", m[0])),
         Rule("apostrophe", re.compile(r"(?<=[^\W\d_])[’‘ʼ`´](?=[^\W_])"), lambda _: "'"),
@@ -254,7 +250,7 @@ def _amounts(lang: Romance) -> list[Rule]:
             if lang.column == 1
             else split_number(text)[:2] == ("1", "")
         )
-        return f"{sign}{lang.number(text, unit.gender)} {unit.one if one else unit.many}"
+        return f"{sign}{lang.number(text, unit.gender)} {unit.one if one else unit.many}".replace("' ", "'")
 
     number = rf"(?P<number>{NUMBER})"
     scaled = rf"(?:{_SPACE}?(?P<big>{big})\b)?"
@@ -381,7 +377,8 @@ def _figures(lang: Romance) -> list[Rule]:
 
     def span(match: re.Match[str]) -> str:
         gender = lang.agreement(match["last"], after(match))
-        return f"{lang.number(match['first'], gender)} {lang.table.words['to']} {lang.number(match['last'], gender)}"
+        joint = lang.table.words["and" if before(match).lower() in ("entre", "tra", "fra") else "to"]
+        return f"{lang.number(match['first'], gender)} {joint} {lang.number(match['last'], gender)}"
 
     def product(match: re.Match[str]) -> str:
         return f"{lang.number(match['first'])} {lang.table.words['times']} {lang.number(match['last'])}"
@@ -444,7 +441,7 @@ def abbreviations(pairs: Sequence[tuple[str, str]], edge: str = r"(?<![\w.])") -
     """A rule for each (pattern, words), matched behind ``edge``."""
 
     def says(words: str) -> Callable[[re.Match[str]], str]:
-        return lambda _: words
+        return lambda match: words if words[-1:] in ". " else words + full_stop(match)
 
     return [Rule("abbreviation", re.compile(edge + f"(?:{pattern})"), says(words)) for pattern, words in pairs]
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from sonant.text.normalize.emoji import COLUMNS
-from sonant.text.normalize.rewrite import Rule, rewrite
+from sonant.text.normalize.rewrite import Rule, after, full_stop, rewrite
 from sonant.text.normalize.romance import Romance, rules, shared_signs
 from sonant.text.normalize.table import load_table
 from sonant.text.tokens import Spoken
@@ -164,8 +164,9 @@ SPANISH = Romance(
 
 def _ordinal_sign(match: re.Match[str]) -> str | None:
     n, mark = int(match["n"]), match["mark"] or match["letter"]
-    gender = "f" if mark in ("ª", "a") else "short" if mark == "er" else "m"
-    return ordinal(n, gender)
+    # Before a masculine noun "primero" and "tercero" lose their last letter.
+    short = mark == "er" or (mark in ("º", "o") and after(match)[:1].islower() and _gender(after(match)) == "m")
+    return ordinal(n, "f" if mark in ("ª", "a") else "short" if short else "m")
 
 
 def _half_day(match: re.Match[str]) -> str | None:
@@ -177,7 +178,7 @@ def _half_day(match: re.Match[str]) -> str | None:
     else:
         part = "de la tarde" if hours < 8 else "de la noche"
         part = "del mediodía" if hours == 12 else part
-    return f"{_clock(hours, minutes, None).removesuffix(' en punto')} {part}"
+    return f"{_clock(hours, minutes, None).removesuffix(' en punto')} {part}{full_stop(match)}"
 
 
 _RULES = [
