@@ -53,7 +53,7 @@ def test_integers_are_divided_by_their_scale(tmp_path: Path, per_row: bool) -> N
 
 def test_a_file_that_is_cut_anywhere_is_refused(tmp_path: Path) -> None:
     whole = ctranslate2_bytes(ctranslate2_variables(whisper_arrays()))
-    cuts = [*range(0, 120), *range(200, len(whole), 9973), len(whole) - 1]
+    cuts = [*range(120), *range(200, len(whole), 9973), len(whole) - 1]
     for cut in cuts:
         with pytest.raises(CorruptFile, match=r"model\.bin"):
             ctranslate2_file.read(_write(tmp_path / "model.bin", whole[:cut]))

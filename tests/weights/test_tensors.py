@@ -102,7 +102,7 @@ def _raw(header: object, data: bytes = b"") -> bytes:
 def test_damaged_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
-    with pytest.raises(CorruptFile, match="x.safetensors"):
+    with pytest.raises(CorruptFile, match=r"x\.safetensors"):
         list(read_file(path))
 
 
