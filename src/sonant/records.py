@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sonant.errors import BadInput
 
-__all__ = ["Audio", "Segment", "Speech", "SpeechChunk", "Transcript", "Voice", "Window", "Word"]
+__all__ = ["Audio", "Heard", "Segment", "Speech", "SpeechChunk", "Transcript", "Voice", "Window", "Word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,25 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What a recogniser made of a spoken chunk (``verify``).
+
+    Attributes:
+        text: what it heard.
+        error_rate: character errors by characters of the text, case and punctuation left out.
+        attempts: how often the chunk was spoken; the best is kept.
+        seed: of the one that was kept.
+        accepted: whether the error rate is below the threshold.
+    """
+
+    text: str
+    error_rate: float
+    attempts: int
+    seed: int
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechChunk:
     """One synthesised piece: at most 510 phonemes, spoken in one call of the network.
 
@@ -156,6 +175,7 @@ class SpeechChunk:
         span: (start, end) character offsets of the piece in the user's original text.
         voice: name of the voice.
         warnings: a line each.
+        heard: what a recogniser made of it, where that was asked for.
     """
 
     graphemes: str
@@ -166,6 +186,7 @@ class SpeechChunk:
     span: tuple[int, int] = (0, 0)
     voice: str = ""
     warnings: tuple[str, ...] = ()
+    heard: Heard | None = None
 
 
 @dataclass(frozen=True, slots=True)
