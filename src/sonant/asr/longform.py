@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from sonant.asr.hallucination import Judged, last_end_s, skip_hallucinations
 from sonant.asr.segments import Cut, Span, cut, finish
+from sonant.asr.voice import Voice
 from sonant.asr.words import Aligner, Heard
 from sonant.audio.features import FRAMES_PER_SECOND, WINDOW_FRAMES
 from sonant.decode.fallback import Outcome
@@ -85,6 +86,7 @@ class Setting:
         tokenizer: the model's vocabulary.
         content_frames: frames of 10 ms of the whole recording.
         report: of the run.
+        voice: knows where somebody speaks.
         aligner: gives words their times; None where they aren't asked for.
     """
 
@@ -92,6 +94,7 @@ class Setting:
     tokenizer: WhisperTokenizer
     content_frames: int
     report: Report
+    voice: Voice
     aligner: Aligner | None
 
 
@@ -136,12 +139,14 @@ class Track:
                 self._advance(span, judged.seek, "skipped", judged.reason, temperature)
                 return []
             self._last_speech_s = last_end_s(judged.drafts) or self._last_speech_s
-        kept = [draft for draft in judged.drafts if draft.start_s != draft.end_s and draft.text.strip()]
+        written = [draft for draft in judged.drafts if draft.start_s != draft.end_s and draft.text.strip()]
+        kept = [draft for draft in written if self._setting.voice.hears(draft.start_s, draft.end_s)]
         self.context.extend([token for draft in kept for token in draft.tokens], temperature)
         reasons = [f"at {one.hypothesis.temperature:g} {one.reason}" for one in outcome.attempts if one.reason]
         if outcome.attempts[-1].reason:
             reasons.append(f"kept the one at {hypothesis.temperature:g}, for no attempt was better")
         reasons += [judged.reason] if judged.reason else []
+        reasons += [f"nobody speaks where it wrote {draft.text.strip()!r}" for draft in written if draft not in kept]
         fate = "skipped" if not kept else "retried" if len(outcome.attempts) > 1 else "accepted"
         reason = "; ".join(reasons) if kept or reasons else "the model wrote no text"
         self._advance(span, judged.seek, fate, reason, temperature)

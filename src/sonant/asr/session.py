@@ -80,10 +80,10 @@ class Session:
         self._sound = sound
         frames = len(sound) // HOP
         self._voice = Voice(sound, self.options)
-        clips = clips_of(self.options, frames, self._voice)
+        self._clips = clips = clips_of(self.options, frames, self._voice)
         self.first_frame = clips[0][0] if clips else 0
         self.total_s = sum(stop - start for start, stop in clips) / FRAMES_PER_SECOND
-        setting = Setting(self.options, self.facts.tokenizer, frames, self.report, self._aligner)
+        setting = Setting(self.options, self.facts.tokenizer, frames, self.report, self._voice, self._aligner)
         together = [clips] if self.options.batch_size == 1 else [[clip] for clip in clips]
         self._lanes = deque(Lane(Track(setting, group, self._context())) for group in together if group)
         self._passed = 0  # frames of lanes that have ended
@@ -142,7 +142,7 @@ class Session:
 
     def _languages(self, windows: Sequence[Window], memory: Memory) -> list[str | None]:
         if not self.facts.multilingual:
-            return [None] * len(windows)
+            return ["en"] * len(windows)
         if self.options.multilingual:
             heard = language.hear_languages(self.engine, memory, self.facts.tokenizer, self.options.languages)
             codes = [max(chances, key=chances.__getitem__) for chances in heard]
@@ -178,5 +178,5 @@ class Session:
 
     def cover(self, segments: Sequence[Segment]) -> None:
         """Note the speech that gave no text, where voices were looked for."""
-        for start_s, end_s in self._voice.unwritten(segments):
+        for start_s, end_s in self._voice.unwritten(segments, self._clips):
             self.report.warn(f"speech at {start_s:.2f}-{end_s:.2f} s gave no text")
