@@ -17,7 +17,7 @@ from sonant.errors import SonantError
 PARAGRAPH = (
     "The old lighthouse keeper climbed the winding stairs every evening before sunset. "
     "He trimmed the lamp, wiped the glass, and wrote a short note about the weather in his book. "
-    "On clear nights he could see the harbor lights twenty miles away, and he never felt alone."
+    "On clear nights, he could see the harbor lights many miles away, and he never felt alone."
 )
 
 
