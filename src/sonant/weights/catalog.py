@@ -132,6 +132,7 @@ class Row:
         parameters: how many numbers its network holds, 0 where it isn't known before the download.
         sources: where it can be had, in order.
         voices: of a synthesiser.
+        voices_of: id of the row whose voices they are: its own, or the row that it borrows from.
         voice_sources: where they can be had, in order.
         default_voice: of a synthesiser.
         config_name: packaged config.json for sources that carry none; "" where every source carries one.
@@ -147,6 +148,7 @@ class Row:
     parameters: int
     sources: tuple[Source, ...]
     voices: tuple[VoiceRow, ...]
+    voices_of: str
     voice_sources: tuple[Source, ...]
     default_voice: str
     config_name: str
@@ -214,6 +216,7 @@ def _table() -> tuple[Row, ...]:
                 parameters=row.get("parameters", 0),
                 sources=tuple(_source(source) for source in row["sources"]),
                 voices=tuple(VoiceRow(name, **facts) for name, facts in voices[lender].items()),
+                voices_of=lender,
                 voice_sources=tuple(_source(source) for source in voice_sources[lender]),
                 default_voice=row.get("default_voice", ""),
                 config_name=row.get("config", ""),

@@ -48,32 +48,40 @@ def fetch(row: Row, progress: Progress | None = None) -> Path:
             return target
         with cache.published(target) as staging:
             downloads = _first(row.id, row.sources, lambda source: _weights(row, source, staging, progress))
-            if row.voices:
+            if row.voices and row.voices_of == row.id:
                 downloads += _voices(row, row.voices, staging / "voices", progress)
             _seal(row, staging, downloads)
+    if row.voices_of != row.id:
+        lender = catalog.find(row.voices_of)
+        fetch_voices(lender, [voice.name for voice in lender.voices], progress)
     return target
 
 
-def fetch_voices(row: Row, names: Iterable[str], progress: Progress | None = None) -> Path:
-    """Make sure that ``voices/ID`` holds the named voices of a row, for checkpoints that have none of their own.
+def fetch_voices(row: Row, names: Iterable[str], progress: Progress | None = None) -> dict[str, Path]:
+    """Make sure that the named voices of a row are in the cache, the row's network or not.
 
     Returns:
-        The folder.
+        Their files by name: in ``models/ID`` where the whole model is there, else in ``voices/ID``.
+
+    Raises:
+        ModelFileMissing, CorruptFile, OutputError: as ``fetch``.
     """
-    target = cache.folder() / "voices" / row.id
     wanted = [voice for voice in row.voices if voice.name in set(names)]
-    missing = [voice for voice in wanted if not (target / f"{voice.name}.safetensors").is_file()]
+    own, target = (cache.folder() / part / row.id for part in ("models", "voices"))
+    found = {v.name: path for v in wanted if (path := own / "voices" / f"{v.name}.safetensors").is_file()}
+    rest = [voice for voice in wanted if voice.name not in found]
+    missing = [voice for voice in rest if not (target / f"{voice.name}.safetensors").is_file()]
     if missing:
         if cache.offline():
             raise ModelFileMissing(f"voice {missing[0].name} is not in {target} and SONANT_OFFLINE is set")
         with cache.locked(f"voices-{row.id}"), cache.writing(target):
             target.mkdir(parents=True, exist_ok=True)
-            with cache.published(target.parent / f"{row.id}-arrived") as staging:
+            with cache.published(arrived := target.parent / f"{row.id}.arrived") as staging:
                 _voices(row, missing, staging, progress)
-                for path in staging.glob("*.safetensors"):
-                    path.replace(target / path.name)
-            (target.parent / f"{row.id}-arrived").rmdir()
-    return target
+            for path in arrived.glob("*.safetensors"):
+                path.replace(target / path.name)
+            arrived.rmdir()
+    return found | {voice.name: target / f"{voice.name}.safetensors" for voice in rest}
 
 
 def _first(what: str, found: Iterable[Source], attempt: Callable[[Source], list[Download]]) -> list[Download]:

@@ -166,12 +166,12 @@ def kokoro_safetensors(path: Path, config: dict[str, Any]) -> Imported:
     """
     table = names("kokoro")
     expected = table.shapes(config)
-    tensors = []
-    for tensor in read_file(path):
-        key = table.from_mlx(tensor.key)
-        turned = len(tensor.shape) == 3 and tensor.shape != expected.get(key, tensor.shape)
-        tensors.append(_turned(tensor.renamed(key)) if turned else tensor.renamed(key))
-    return kokoro(tensors, config, str(path))
+    tensors = [tensor.renamed(table.from_mlx(tensor.key)) for tensor in read_file(path)]
+    kernels = [t for t in tensors if len(t.shape) == 3 and t.key.endswith((".weight_v", ".weight"))]
+    turned = {t.key for t in kernels if t.shape != expected.get(t.key, t.shape)}
+    if turned:  # as many inputs as taps look the same both ways: such a kernel is turned where the others are
+        turned |= {t.key for t in kernels if t.key.endswith(".weight_v") and t.shape[1] == t.shape[2]}
+    return kokoro([_turned(t) if t.key in turned else t for t in tensors], config, str(path))
 
 
 def _turned(tensor: Tensor) -> Tensor:

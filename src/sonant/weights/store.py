@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sonant.errors import CorruptFile, ModelFileMissing, SonantError, UnknownName, UnsupportedCheckpoint
+from sonant.errors import CorruptFile, ModelFileMissing, SonantError, UnsupportedCheckpoint
 from sonant.weights import cache, catalog, fetch, importers
 from sonant.weights.cache import Lock, Progress
 from sonant.weights.catalog import Row
@@ -99,10 +99,10 @@ def _resolve_path(path: Path, progress: Progress | None) -> Checkpoint:
         return _open_folder(path, None, progress)
     if path.is_file():
         return _import_file(path, progress)
-    hint = "give a folder with config.json, a weight file, or a name that `sonant models list` shows"
-    if isinstance(path, Path) and len(path.parts) == 1 and not path.suffix:
-        raise UnknownName("model", str(path), [row.id for row in catalog.rows()], hint)
-    raise ModelFileMissing(f"there is no file or folder {path}; {hint}")
+    raise ModelFileMissing(
+        f"there is no file or folder {path}; give a folder with config.json, a weight file, "
+        "or a name that `sonant models list` shows"
+    )
 
 
 def _open_folder(folder: Path, row: Row | None, progress: Progress | None = None) -> Checkpoint:

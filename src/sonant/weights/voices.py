@@ -49,10 +49,7 @@ def _styles(checkpoint: Checkpoint, name: str, progress: Progress | None) -> Sty
     row = _row(checkpoint)
     if name not in {voice.name for voice in row.voices}:
         raise UnknownName("voice", name, names(checkpoint), "`sonant voices` lists all")
-    own_folder = Checkpoint(row.id, row.family, fetch.cache.folder() / "models" / row.id, (), {})
-    if name in (lent := _files(own_folder)):
-        return read_voice(lent[name])
-    return read_voice(fetch.fetch_voices(row, [name], progress) / f"{name}.safetensors")
+    return read_voice(fetch.fetch_voices(row, [name], progress)[name])
 
 
 def _language(checkpoint: Checkpoint, name: str) -> str:
@@ -66,7 +63,7 @@ def _row(checkpoint: Checkpoint) -> Row:
         row = catalog.find(checkpoint.id)
     except UnknownName:
         row = catalog.find(_LENDER)
-    return row if row.voices else catalog.find(_LENDER)
+    return catalog.find(row.voices_of) if row.voices else catalog.find(_LENDER)
 
 
 def _files(checkpoint: Checkpoint) -> dict[str, Path]:
