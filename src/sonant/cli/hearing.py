@@ -1,0 +1,123 @@
+"""The work of ``sonant transcribe``: one recording after the other, or several at once in processes of their own."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sonant.asr.writers.options import CaptionOptions
+from sonant.cli.recordings import Recording
+from sonant.errors import SonantError
+from sonant.records import Transcript
+
+__all__ = ["Orders", "Outcome", "outcomes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What to do with each recording.
+
+    Attributes:
+        model: id or folder.
+        opened: arguments of ``load_asr``.
+        heard: options of ``transcribe``.
+        formats: names of the formats to make.
+        captions: their layout.
+    """
+
+    model: str
+    opened: dict[str, Any]
+    heard: dict[str, Any]
+    formats: tuple[str, ...]
+    captions: CaptionOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a recording: the results by format, or the error; and what the user should know."""
+
+    item: Recording
+    texts: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+    report: tuple[str, ...] = ()
+
+
+class Ear:
+    """An opened recogniser with its orders."""
+
+    def __init__(self, orders: Orders, fetching: Callable[[str, int, int], None] | None = None) -> None:
+        """Open the model; it is fetched where it is missing."""
+        from sonant import api
+
+        self.orders = orders
+        self.asr = api.load_asr(orders.model, progress=fetching, **orders.opened)
+        if orders.captions.needs_words and self.asr.checkpoint.family == "whisper":  # others give words always
+            orders.heard.setdefault("word_timestamps", True)
+
+    def hear(self, item: Recording, progress: Callable[..., None] | None = None) -> Outcome:
+        """Write one recording down; what is wrong with it is told in the outcome."""
+        from sonant.asr import writers
+
+        orders = self.orders
+        try:
+            transcript = self.asr.transcribe(item.source, progress=progress, **orders.heard)
+            texts = {name: writers.render(transcript, name, orders.captions) for name in orders.formats}
+        except (SonantError, OSError) as error:
+            return Outcome(item, error=str(error))
+        return Outcome(item, texts, "", transcript.warnings, tuple(_report(transcript)))
+
+
+def outcomes(
+    ear: Ear, items: Sequence[Recording], jobs: int, hearing: Callable[[str], Callable[..., None]]
+) -> Iterator[Outcome]:
+    """What becomes of each recording, in order.
+
+    Args:
+        ear: for one job; its orders serve the processes of several.
+        items: the recordings.
+        jobs: processes; each opens the model for itself.
+        hearing: gives the progress callback of a recording, by name.
+    """
+    if jobs == 1 or len(items) < 2:
+        for item in items:
+            yield ear.hear(item, hearing(item.label))
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    context = multiprocessing.get_context("spawn")  # a forked runtime would share its locks
+    with ProcessPoolExecutor(min(jobs, len(items)), context, _open, (ear.orders,)) as pool:
+        try:
+            yield from pool.map(_hear, items)
+        except BrokenProcessPool as error:
+            raise SonantError(
+                "a process that was hearing died, for want of memory perhaps; give fewer --jobs"
+            ) from error
+        finally:
+            for child in multiprocessing.active_children():  # after Ctrl-C nothing goes on in the background
+                child.terminate()
+
+
+_ears: list[Ear] = []  # of this process, when it is one of several
+
+
+def _open(orders: Orders) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the first process ends the others
+    _ears[:] = [Ear(orders)]
+
+
+def _hear(item: Recording) -> Outcome:
+    return _ears[0].hear(item)
+
+
+def _report(transcript: Transcript) -> Iterator[str]:
+    """The coverage report: length, language, and the fate of each window."""
+    language = f"{transcript.language or 'no language'} ({transcript.language_probability:.0%})"
+    yield f"{transcript.duration_s:.2f} s, {language}, {len(transcript.windows)} windows"
+    for window in transcript.windows:
+        reason = f": {window.reason}" if window.reason else ""
+        yield f"{window.start_s:9.2f} {window.end_s:9.2f}  {window.fate} at {window.temperature:g}{reason}"

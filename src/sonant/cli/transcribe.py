@@ -1,0 +1,120 @@
+"""``sonant transcribe``: recordings in, text out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sonant.asr.writers.options import CaptionOptions
+from sonant.cli.ending import BAD_INPUT, fail, guarded, warn
+from sonant.cli.engine_flags import Device, Dtype, Engine, Threads
+from sonant.cli.fields import changed_by_flags
+from sonant.cli.hearing import Ear, Orders, Outcome, outcomes
+from sonant.cli.progress import Bars
+from sonant.cli.recordings import Recording, recordings
+from sonant.decode.options import TranscribeOptions
+from sonant.errors import SonantError, UnknownName
+from sonant.files import write_text
+
+__all__ = ["transcribe"]
+
+
+@changed_by_flags("heard", TranscribeOptions)
+@changed_by_flags("layout", CaptionOptions)
+@guarded
+def transcribe(
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Recordings, folders (with --recursive), or - for standard input.", metavar="FILE..."),
+    ],
+    model: Annotated[str, typer.Option(help="Id of the catalog, or a folder.", metavar="MODEL")] = "whisper-base",
+    formats: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="txt srt vtt tsv csv json jsonl ass lrc aud; several with commas.",
+            metavar="NAME,...",
+        ),
+    ] = "txt",
+    out_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write into; without it the text goes to standard output.", metavar="DIR"),
+    ] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", help="Take the recordings of folders inside folders.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Leave out recordings whose results are in --out-dir already.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Tell on standard error what became of each window of sound.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(help="Recordings heard at once, each in a process.", metavar="N", min=1)] = 1,
+    engine: Engine = "auto",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    threads: Threads = 0,
+    *,
+    layout: dict[str, Any],
+    heard: dict[str, Any],
+) -> None:
+    """Write down recordings: sonant transcribe talk.mp3 --format srt --out-dir captions."""
+    names = _formats(formats)
+    if out_dir is None and (len(names) > 1 or resume):
+        raise typer.BadParameter("several formats and --resume need --out-dir DIR")
+    captions = CaptionOptions().changed(**layout)
+    TranscribeOptions().changed(**heard)  # a wrong value is told before a model is fetched
+    todo = [item for item in recordings(files, recursive) if not (resume and _is_written(item, names, out_dir))]
+    opened = {"engine": engine, "device": device, "dtype": dtype, "threads": threads}
+    failed = False
+    with Bars() as bars:
+        ear = Ear(Orders(model, opened, heard, names, captions), bars.fetching)
+        for number, outcome in enumerate(outcomes(ear, todo, jobs, bars.hearing), 1):
+            bars.hide()
+            failed |= not _deliver(outcome, out_dir, report)
+            if len(todo) > 1:
+                bars.counting(number, len(todo))
+    if failed:
+        raise typer.Exit(BAD_INPUT)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    from sonant.asr.writers import FORMATS
+
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    for name in names or ("",):
+        if name not in FORMATS:
+            raise typer.BadParameter(str(UnknownName("format", name, FORMATS)), param_hint="'--format'")
+    return names
+
+
+def _is_written(item: Recording, names: tuple[str, ...], out_dir: Path | None) -> bool:
+    assert out_dir is not None  # checked before
+    return all((out_dir / f"{item.stem}.{name}").is_file() for name in names)
+
+
+def _deliver(outcome: Outcome, out_dir: Path | None, report: bool) -> bool:
+    """Results to files or standard output, the rest to standard error; whether all went well."""
+    item, error = outcome.item, outcome.error
+    try:
+        for name, text in outcome.texts.items():
+            if out_dir is None:
+                print(text, end="", flush=True)
+                continue
+            target = out_dir / f"{item.stem}.{name}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_text(target, text)
+    except BrokenPipeError:
+        raise
+    except (SonantError, OSError) as found:
+        error = str(found)
+    if error:  # one bad recording doesn't stop the others
+        fail(error if item.source in error else f"{item.source}: {error}")
+    warn(f"{item.label}: {line}" for line in outcome.warnings)
+    if report and not error:
+        print("\n".join(f"{item.label}: {line}" for line in outcome.report), file=sys.stderr)
+    return not error
