@@ -22,9 +22,13 @@ PARAGRAPH = (
 
 
 def progress(label: str, done: int, total: int) -> None:
-    """One line on stderr that rewrites itself while weights are fetched."""
-    share = f"{100 * done / total:3.0f} %" if total else f"{done / 1e6:.0f} MB"
-    print(f"\r{label[:60]:60} {share}", end="\n" if total and done >= total else "", file=sys.stderr, flush=True)
+    """One line on stderr that rewrites itself on a terminal; elsewhere a line when something is complete."""
+    whole = total > 0 and done >= total
+    if sys.stderr.isatty():
+        share = f"{100 * done / total:3.0f} %" if total else f"{done / 1e6:.0f} MB"
+        print(f"\r{label[:60]:60} {share}", end="\n" if whole else "", file=sys.stderr, flush=True)
+    elif whole:
+        print(label, file=sys.stderr)
 
 
 def main(folder: Path) -> int:
