@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -283,6 +284,43 @@ def test_offline_never_asks(hub_server: HubServer, monkeypatch: pytest.MonkeyPat
     fetch.fetch(_row(HUB))  # what is there works without a network
 
 
+def test_one_more_file_of_the_same_commit(
+    hub_server: HubServer, cache_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub_server.repos[REPO]["adapter.pol.safetensors"] = b"pol"
+    row = _row(HUB)
+    path = fetch.fetch_file(row, "adapter.pol.safetensors")  # brings the model too
+    assert path.read_bytes() == b"pol"
+    assert path.parent == fetch.fetch(row)
+    assert hub_server.asked[-2][0].startswith(f"/{REPO}/resolve/{COMMIT}/")
+    lock = cache.read_lock(path.parent)
+    assert lock is not None
+    assert lock.files[path.name] == cache.sum_of(path)
+    assert [p.name for p in (cache_root / "models").iterdir()] == ["whisper-mini"]
+    asked = len(hub_server.asked)
+    fetch.fetch_file(row, path.name)
+    assert len(hub_server.asked) == asked
+    with pytest.raises(ModelFileMissing, match=r"has no file adapter\.xyz\.safetensors"):
+        fetch.fetch_file(row, "adapter.xyz.safetensors")
+    with pytest.raises(ModelFileMissing):
+        fetch.fetch_file(row, "../config.json.new")
+    monkeypatch.setenv("SONANT_OFFLINE", "1")
+    with pytest.raises(ModelFileMissing, match="SONANT_OFFLINE"):
+        fetch.fetch_file(row, "adapter.deu.safetensors")
+
+
+def test_a_row_that_borrows_voices_fetches_the_lenders(hub_server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    _voice_repo(hub_server)
+    source = HubSource("owner/voices", "voice-pt", member="voices/{voice}.pt")
+    lender = _row(id="kokoro-mini", voices=_voice_rows(), voices_of="kokoro-mini", voice_sources=(source,))
+    monkeypatch.setattr(catalog, "_table", lambda: (lender,))
+    folder = fetch.fetch(_row(HUB, voices=_voice_rows(), voices_of="kokoro-mini"))
+    assert not (folder / "voices").exists()
+    assert {path.name for path in (folder.parent.parent / "voices" / "kokoro-mini").iterdir()} == {
+        f"{name}.safetensors" for name in VOICES
+    }
+
+
 _FETCH_SCRIPT = """
 import os, sys
 sys.path.insert(0, {here!r})
@@ -356,12 +394,15 @@ def test_voices_from_npm(cache_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_
     assert not any("voices" in name and name.endswith(".bin") for name in _left(cache_root))
 
 
-def test_voices_from_the_hub(hub_server: HubServer, tmp_path: Path) -> None:
-    repo: dict[str, bytes] = {}
+def _voice_repo(server: HubServer) -> None:
+    repo = server.repos["owner/voices"] = {}
     for name, styles in VOICES.items():
-        torch.save(torch.from_numpy(styles.reshape(510, 1, 256).copy()), tmp_path / "v.pt")
-        repo[f"voices/{name}.pt"] = (tmp_path / "v.pt").read_bytes()
-    hub_server.repos["owner/voices"] = repo
+        torch.save(torch.from_numpy(styles.reshape(510, 1, 256).copy()), out := io.BytesIO())
+        repo[f"voices/{name}.pt"] = out.getvalue()
+
+
+def test_voices_from_the_hub(hub_server: HubServer) -> None:
+    _voice_repo(hub_server)
     source = HubSource("owner/voices", "voice-pt", member="voices/{voice}.pt")
     files = fetch.fetch_voices(_row(id="kokoro-mini", voices=_voice_rows(), voice_sources=(source,)), VOICES)
     for name, styles in VOICES.items():

@@ -183,6 +183,17 @@ def test_a_foreign_file_is_imported_once(tmp_path: Path, cache_root: Path, kind:
         store.resolve(moved)
 
 
+def test_a_ctranslate2_folder_brings_its_alignment_heads(tmp_path: Path, cache_root: Path) -> None:
+    settings = TINY_WHISPER | {"vocab_size": 51864}
+    (tmp_path / "model.bin").write_bytes(ctranslate2_bytes(ctranslate2_variables(whisper_arrays(settings))))
+    write_json(tmp_path / "config.json", {"alignment_heads": [[0, 0]], "lang_ids": [50259]})
+    checkpoint = store.resolve(tmp_path)
+    assert checkpoint.config["vocab_size"] == 51864
+    made = json.loads((checkpoint.folder / "generation_config.json").read_text())
+    assert made["alignment_heads"] == [[0, 0]]
+    assert made["no_timestamps_token_id"] == 50362
+
+
 def test_a_known_file_brings_its_row(tmp_path: Path, cache_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _openai_file(tmp_path / "base.pt")
     row = catalog.find("base")

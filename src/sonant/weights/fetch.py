@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sonant.weights.sources import Download, SourceUnavailable
 from sonant.weights.tensors import of_array, read_file, write_file
 from sonant.weights.voice_files import read_voice
 
-__all__ = ["fetch", "fetch_voices", "write_folder"]
+__all__ = ["fetch", "fetch_file", "fetch_voices", "shards_of", "write_folder", "write_generation_config"]
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,42 @@ def fetch_voices(row: Row, names: Iterable[str], progress: Progress | None = Non
                 path.replace(target / path.name)
             arrived.rmdir()
     return found | {voice.name: target / f"{voice.name}.safetensors" for voice in rest}
+
+
+def fetch_file(row: Row, name: str, progress: Progress | None = None) -> Path:
+    """Make sure that one more file of a fetched model's repository is there, an MMS adapter for instance.
+
+    It comes from the very commit that the model came from, and is added to the lock file.
+
+    Returns:
+        The file, in ``models/ID``.
+
+    Raises:
+        ModelFileMissing: the repository doesn't have it, can't be reached, or ``SONANT_OFFLINE`` is set.
+        CorruptFile: its checksum differs.
+    """
+    folder = cache.folder() / "models" / row.id
+    if (folder / name).is_file():
+        return folder / name
+    source = next((source for source in row.sources if isinstance(source, HubSource)), None)
+    if cache.offline() or source is None or Path(name).name != name:
+        why = "SONANT_OFFLINE is set" if cache.offline() else "no source of its has it"
+        raise ModelFileMissing(f"{name} of {row.id} is not in {folder} and {why}")
+    fetch(row, progress)
+    with cache.locked(row.id), cache.published(folder.parent / f"{row.id}.arrived") as staging:
+        lock = cache.read_lock(folder)
+        if lock is None:
+            raise CorruptFile(f"{folder} vanished while {name} was fetched")
+        commit = lock.source.rpartition("@")[2] if lock.source.startswith(f"hub {source.repo}@") else source.revision
+        at = replace(source, revision=commit)
+        (item,) = _first(
+            f"{name} of {row.id}", [at], lambda _: hub.download(hub.listing(at), [name], _target(staging, at, progress))
+        )
+        item.path.replace(folder / name)
+        files, downloads = lock.files | {name: item.total}, lock.downloads | {name: item.total}
+        cache.write_lock(folder, replace(lock, files=files, downloads=downloads))
+    (folder.parent / f"{row.id}.arrived").rmdir()
+    return folder / name
 
 
 def _first(what: str, found: Iterable[Source], attempt: Callable[[Source], list[Download]]) -> list[Download]:
@@ -169,7 +206,7 @@ def _import(row: Row, form: str, staging: Path, files: dict[str, Path], progress
         write_folder(reader(raw, config), staging, progress)
         raw.unlink()
     if row.family == "whisper" and not (staging / "generation_config.json").exists():
-        write_generation_config(row, staging)
+        write_generation_config(row.raw.get("alignment_heads"), staging)
 
 
 def _import_huggingface(staging: Path, files: dict[str, Path], progress: Progress | None) -> None:
@@ -204,13 +241,12 @@ def write_folder(imported: Imported, folder: Path, progress: Progress | None = N
     _write_json(folder / "config.json", imported.config)
 
 
-def write_generation_config(row: Row | None, folder: Path) -> None:
+def write_generation_config(alignment_heads: Sequence[Sequence[int]] | None, folder: Path) -> None:
     """Write Whisper's generation_config.json from the catalog's facts, where its vocabulary is a published one."""
     config, table = _config_of(folder), importers.names("whisper")
     if config["vocab_size"] in (table.ENGLISH_VOCAB, table.MULTILINGUAL_VOCAB, table.V3_VOCAB):
         non_speech = catalog.non_speech_tokens(config["vocab_size"] == table.ENGLISH_VOCAB)
-        heads = row.raw.get("alignment_heads") if row else None
-        _write_json(folder / "generation_config.json", table.generation_config(config, non_speech, heads))
+        _write_json(folder / "generation_config.json", table.generation_config(config, non_speech, alignment_heads))
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

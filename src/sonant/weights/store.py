@@ -108,6 +108,8 @@ def _resolve_path(path: Path, progress: Progress | None) -> Checkpoint:
 def _open_folder(folder: Path, row: Row | None, progress: Progress | None = None) -> Checkpoint:
     """Open a folder where it lies; its foreign weights, where it has only those, go through the cache."""
     config = _config(folder)
+    if row is None and "model_type" not in config and (folder / "model.bin").is_file():  # as faster-whisper keeps it
+        return _import_file(folder / "model.bin", progress)
     family = _family(config, folder)
     weights = _safetensors(folder)
     if row is None and (not weights or (family == "kokoro" and not _is_canonical_kokoro(weights, config))):
@@ -223,7 +225,7 @@ def _imported(path: Path, read: Callable[[], Imported], name: str, progress: Pro
                 with cache.published(target) as staging:
                     fetch.write_folder(imported, staging, progress)
                     if imported.family == "whisper":
-                        fetch.write_generation_config(row, staging)
+                        fetch.write_generation_config(_alignment_heads(path, row), staging)
                     files = {file.name: cache.sum_of(file) for file in staging.iterdir()}
                     origin = {path.name: cache.FileSum(sha256, path.stat().st_size)}
                     cache.write_lock(staging, Lock(name, imported.family, f"file {path.name}", files, origin))
@@ -239,6 +241,16 @@ def _imported(path: Path, read: Callable[[], Imported], name: str, progress: Pro
         licence=row.licence if row else "",
         catalog=dict(row.raw) if row else {},
     )
+
+
+def _alignment_heads(path: Path, row: Row | None) -> list[list[int]] | None:
+    """(layer, head) pairs: the catalog's for a known file, else what CTranslate2's config beside it says."""
+    if row is not None:
+        return row.raw.get("alignment_heads")
+    beside = path.parent / "config.json"
+    found = _config(path.parent).get("alignment_heads") if beside.is_file() else None
+    is_pairs = isinstance(found, list) and all(isinstance(p, list) and len(p) == 2 for p in found)
+    return found if is_pairs else None
 
 
 def _content_of(path: Path, progress: Progress | None) -> str:
