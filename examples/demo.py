@@ -9,10 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from sonant.text.evaluation import word_error_rate
-
 import sonant
 from sonant.errors import SonantError
+from sonant.text.evaluation import word_error_rate
 
 PARAGRAPH = (
     "The old lighthouse keeper climbed the winding stairs every evening before sunset. "
