@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from sonant.tts.options import KOKORO_RATE, SpeakOptions
 from sonant.tts.script import Ending
+from sonant.tts.timing import HOP_S, levels
 
 __all__ = ["Pauses", "Seam", "eased", "speech_bounds", "trimmed"]
 
-HOP_S = 0.005
-QUIET_DB = -50.0  # below the loudest 5 ms: silence of the network, which is about -60
 HEAD_MARGIN_S, TAIL_MARGIN_S = 0.02, 0.05  # kept around the speech: soft onsets and the last breath of a vowel
 EASE_S = 0.005
 
@@ -30,6 +29,9 @@ EASE_S = 0.005
 class Pauses:
     """Silence between two chunks in seconds, by what ends the first, at speed 1.
 
+    The network's own pauses inside a chunk, six voices: 0.37 s in the median at a full stop, 0.3 at a question mark,
+    0.11 at a semicolon, 0.07 at a comma.
+
     Attributes:
         clause: after a comma, colon, semicolon or dash.
         sentence: after a full stop.
@@ -37,8 +39,8 @@ class Pauses:
     """
 
     clause: float = 0.12
-    sentence: float = 0.3
-    paragraph: float = 0.6
+    sentence: float = 0.36
+    paragraph: float = 0.7
 
 
 class Seam:
@@ -85,15 +87,12 @@ def speech_bounds(samples: NDArray[np.float32], first_word_s: float, last_word_s
         first_word_s: start of the first word in seconds; the cut never comes later.
         last_word_s: end of the last word in seconds; the cut never comes earlier.
     """
-    hop = round(HOP_S * KOKORO_RATE)
-    count = len(samples) // hop
     first, last = round(first_word_s * KOKORO_RATE), round(last_word_s * KOKORO_RATE)
-    if count:
-        levels = np.sqrt(np.mean(samples[: count * hop].reshape(count, hop).astype(np.float64) ** 2, axis=1))
-        loud = np.flatnonzero(levels > levels.max() * 10 ** (QUIET_DB / 20)) if levels.max() > 0 else np.zeros(0, int)
-        if len(loud):
-            first = min(first, int(loud[0]) * hop - round(HEAD_MARGIN_S * KOKORO_RATE))
-            last = max(last, int(loud[-1] + 1) * hop + round(TAIL_MARGIN_S * KOKORO_RATE))
+    loud = np.flatnonzero(levels(samples, KOKORO_RATE))
+    if len(loud):
+        hop = round(HOP_S * KOKORO_RATE)
+        first = min(first, int(loud[0]) * hop - round(HEAD_MARGIN_S * KOKORO_RATE))
+        last = max(last, int(loud[-1] + 1) * hop + round(TAIL_MARGIN_S * KOKORO_RATE))
     first = max(0, min(first, len(samples)))
     return first, max(first, min(last, len(samples)))
 

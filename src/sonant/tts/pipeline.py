@@ -7,6 +7,7 @@ for chunk in speaker.stream(tokens_of_a_language_model): play(chunk.audio)
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +22,9 @@ from sonant.audio.resample import resample
 from sonant.engines.base import Synth
 from sonant.errors import BadInput
 from sonant.records import Audio, Heard, Speech, SpeechChunk, Voice, Word
+from sonant.text.g2p import load as load_g2p
 from sonant.text.phonemes import SYMBOLS
+from sonant.text.tokens import G2P
 from sonant.tts import style
 from sonant.tts.cast import Cast, Part, recast
 from sonant.tts.join import Seam, trimmed
@@ -31,11 +34,14 @@ from sonant.tts.plan import Utterance, plan, plan_phonemes
 from sonant.tts.reader import Text, read
 from sonant.tts.script import Manner, Pause
 from sonant.tts.stream import ahead_of
-from sonant.tts.timing import shifted, words
+from sonant.tts.timing import settled, shifted, words
 from sonant.tts.verify import Take, checked
 from sonant.weights.checkpoint import Checkpoint
 
 __all__ = ["Speaker"]
+
+BOPOMOFO = "ㄅ"
+"""A symbol that only the alphabet of Kokoro-82M-v1.1-zh has."""
 
 
 class Speaker:
@@ -165,7 +171,18 @@ class Speaker:
             return plan_phonemes(text, options, cast.language(Manner()))
         lexicon = load_lexicon(options.lexicon) if options.lexicon is not None else None
         passages = read(text, options, cast.language, early)
-        return plan(passages, options, cast.language, lexicon, early, eager)
+        return plan(passages, options, cast.language, self._g2p(options), lexicon, early, eager)
+
+    def _g2p(self, options: SpeakOptions) -> Callable[[str], G2P]:
+        """Converters by language code; Kokoro v1.1's Mandarin has symbols of its own."""
+
+        def converter(code: str) -> G2P:
+            if code == "z" and BOPOMOFO in self._vocab:
+                found: G2P = importlib.import_module("sonant.text.g2p.mandarin").load(symbols="1.1")
+                return found
+            return load_g2p(code, fallback=options.fallback)
+
+        return converter
 
     def _spoken(
         self, steps: Iterable[tuple[int, Part | Pause]], options: SpeakOptions
@@ -232,6 +249,7 @@ def _chunk(part: Part, take: Take, seam: Seam, options: SpeakOptions) -> SpeechC
     """A take as a chunk: trimmed, eased, with its pause before it, its words timed."""
     utterance, (waveform, frames) = part.utterance, take
     found = words(utterance.tokens, frames, utterance.written, spaced=utterance.language not in "jz")
+    found = settled(found, waveform, KOKORO_RATE)
     first_s, last_s = (found[0].start_s, found[-1].end_s) if found else (0.0, len(waveform) / KOKORO_RATE)
     samples, shift_s = trimmed(waveform * np.float32(part.gain), first_s, last_s, seam.before_s, options.trim)
     seam.spoken(utterance.ending, part.speed)

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sonant.errors import UnspeakableText
-from sonant.text.g2p import load as load_g2p
 from sonant.text.normalize import normalize
 from sonant.text.phonemes import fit, join
-from sonant.text.tokens import Spoken, Token
+from sonant.text.tokens import G2P, Spoken, Token
 from sonant.tts.lexicon import UserLexicon
 from sonant.tts.options import SpeakOptions
 from sonant.tts.reader import fragments
@@ -25,6 +24,7 @@ from sonant.tts.script import Ending, Manner, Passage, Pause, written
 __all__ = ["Utterance", "plan", "plan_phonemes"]
 
 _RAW = re.compile(r"(?P<word>[^\s;:,.!?—…\"()“”]+)|(?P<mark>[;:,.!?—…\"()“”])")
+_MEANINGFUL = frozenset(("Lu", "Ll", "Lt", "Lo", "Nd", "Nl", "No", "Sc", "Sm", "So"))
 _FIRST_TARGETS = (60, 140)
 """Phonemes of the first chunks of a stream: each is spoken in the time that the one before it sounds."""
 
@@ -70,6 +70,7 @@ def plan(
     passages: Iterable[Passage | Pause],
     options: SpeakOptions,
     language: Callable[[Manner], str],
+    g2p: Callable[[str], G2P],
     lexicon: UserLexicon | None = None,
     early: bool = False,
     eager: bool = False,
@@ -80,6 +81,7 @@ def plan(
         passages: what ``reader.read`` gives.
         options: target and limit of an utterance.
         language: code of the language that a manner speaks.
+        g2p: the converter of a language code.
         lexicon: the user's own words.
         early: begin with short utterances.
         eager: don't wait for a sentence that may be spoken with this one.
@@ -97,7 +99,7 @@ def plan(
             continue
         code = language(passage.manner)
         pieces = lexicon.apply(passage.pieces) if lexicon else passage.pieces
-        tokens = load_g2p(code, fallback=options.fallback)(normalize(pieces, code))
+        tokens = g2p(code)(normalize(pieces, code))
         if not any(token.is_word and token.phonemes for token in tokens):
             unsaid = unsaid or "".join(piece.text for piece in passage.pieces).strip()
             group.warn(passage)
@@ -135,7 +137,7 @@ class _Group:
         self.tokens.extend(tokens)
         self.passages.append(passage)
         self.language = language
-        silent = [token for token in tokens if token.is_word and not token.phonemes and token.source != "markup"]
+        silent = [token for token in tokens if not token.phonemes and token.source != "markup" and _means(token.text)]
         self.warnings.extend(f"{token.text!r} has no sound (character {token.span[0] + 1})" for token in silent)
         if passage.ending != "sentence" or self.eager or len(join(self.tokens)) >= self._target():
             yield from self.flush()
@@ -143,7 +145,7 @@ class _Group:
     def warn(self, passage: Passage) -> None:
         """Remember a passage that has nothing to say, unless it is mere punctuation."""
         text = "".join(piece.text for piece in passage.pieces).strip()
-        if any(unicodedata.category(character)[0] in "LNS" for character in text):
+        if _means(text):
             self.warnings.append(f"nothing to say in {text[:60]!r} (character {passage.start + 1})")
 
     def flush(self, ending: Ending | None = None) -> Iterator[Utterance]:
@@ -173,6 +175,11 @@ def _ending(phonemes: str, otherwise: Ending = "none") -> Ending:
     """What the last mark of a string asks for."""
     mark = phonemes.rstrip('")” ')[-1:]
     return "sentence" if mark in "!.?…" else "clause" if mark in ";:,—" else otherwise
+
+
+def _means(text: str) -> bool:
+    """Whether a text has letters, digits or signs, and not mere punctuation and modifiers."""
+    return any(unicodedata.category(character) in _MEANINGFUL for character in text)
 
 
 def _spaced(tokens: Sequence[Token]) -> list[Token]:

@@ -192,6 +192,7 @@ class Reader:
 
     def _certain(self) -> Iterator[Passage]:
         """Sentences that no further text changes."""
+        yield from self._first_clause()
         text = "".join(piece.text for piece in self._pieces)
         if _MAY_END.search(text):
             groups = sentences(self._pieces, self._language(self._manner))
@@ -206,9 +207,6 @@ class Reader:
             if sure:
                 self._pieces = tuple(piece for group in groups[sure:] for piece in group)
                 text = "".join(piece.text for piece in self._pieces)
-        if self._early and (place := _first_clause(text)):
-            head, self._pieces = cut_pieces(self._pieces, place)
-            yield self._passage(head, "clause")
         while len(text) > LONGEST:
             head, rest = cut_pieces(self._pieces, _long_cut(text))
             if not rest:
@@ -217,8 +215,17 @@ class Reader:
             yield self._passage(head, "none")
             text = "".join(piece.text for piece in self._pieces)
 
+    def _first_clause(self) -> Iterator[Passage]:
+        """The first clause of all, while nothing has been said yet."""
+        if self._early and (place := _first_clause("".join(piece.text for piece in self._pieces))):
+            head, rest = cut_pieces(self._pieces, place)
+            if len(sentences(head, self._language(self._manner))) == 1:
+                self._pieces = rest
+                yield self._passage(head, "clause")
+
     def _flush(self, ending: Ending) -> Iterator[Passage]:
         """All that is left: nothing follows that could change it."""
+        yield from self._first_clause()
         if _sounds(self._pieces):
             groups = sentences(self._pieces, self._language(self._manner))
             self._pieces = ()

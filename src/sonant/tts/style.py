@@ -31,7 +31,8 @@ VoiceLike = str | Path | Voice | NDArray | Mapping[str, float]
 Load = Callable[[str], Voice]
 
 _SUFFIXES = (".safetensors", ".pt", ".bin")
-_TERM = re.compile(r"\s*(?P<name>[^\s()+,]+?)\s*(?:\(\s*(?P<weight>[^()]*)\s*\))?\s*(?P<joint>[-+,]|$)")
+_FILE = r"[^()+,]*?\.(?:safetensors|pt|bin)(?=\s*(?:[-+,(]|$))"  # a path may hold spaces and hyphens
+_TERM = re.compile(rf"\s*(?P<name>{_FILE}|[^\s()+,]+?)\s*(?:\(\s*(?P<weight>[^()]*)\s*\))?\s*(?P<joint>[-+,]|$)")
 
 
 def style_row(voice: Voice, phoneme_count: int) -> NDArray[np.float32]:

@@ -2,8 +2,9 @@
 
 A phoneme string of T symbols has T + 2 durations (a pad at each end) in frames of 600 samples at 24 kHz: 40 frames a
 second. As in ``KPipeline.join_timestamps`` (hexgrad/kokoro 0.9.4) half of a space belongs to each of its neighbours,
-and speech begins three frames before the first pad ends. Unlike there, this holds for every language, and a word is
-what the user wrote: what "1984" became is one word again.
+and speech begins a little before the alignment says. Unlike there, this holds for every language, a word is what the
+user wrote (what "1984" became is one word again), and silence belongs to no word: the network counts the pause before a
+full stop to the last sounds before it, 0.1 to 0.4 s too much, and ``settled`` takes it away.
 
     phonemes   |pad| h ə l ˈ O |,| | w ˈ ɜ ɹ l d |.|pad|
     words          [  Hello   ]   [    world    ]
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +22,19 @@ from numpy.typing import NDArray
 from sonant.records import Word
 from sonant.text.tokens import Token
 
-__all__ = ["FRAME_S", "LEAD_FRAMES", "places", "shifted", "words"]
+__all__ = ["FRAME_S", "HOP_S", "LEAD_FRAMES", "levels", "places", "settled", "shifted", "words"]
 
 FRAME_S = 600 / 24_000
-LEAD_FRAMES = 3
-"""Speech begins this much before the alignment says (hexgrad/kokoro: ``pred_dur[0] - 3``)."""
+LEAD_FRAMES = 2
+"""Speech begins this much before the alignment says. hexgrad/kokoro takes 3, with a question mark; against the onsets
+of 9 sentences in each of 4 voices that is 35 ms early in the median, and 2 is 10 ms early."""
+
+HOP_S = 0.005
+QUIET_DB = -50.0
+"""Level of silence, below the loudest 5 ms: the network's own silence lies under -150 dB, the softest f above -50."""
+REST_S = 0.1  # quiet stretches from this length on are pauses; shorter ones are the closure of a p, t or k
+BEFORE_S, AFTER_S = 0.01, 0.02  # left to a word around its sound
+SHORTEST_S = 0.03
 
 _INSIDE = frozenset("'’‘ʼ-‐‑&@._/")  # characters that hold a written word together
 
@@ -127,6 +137,49 @@ def _joined(tokens: Sequence[Token], left: int, right: int, written: Callable[[t
     if start > end or (tokens[left].whitespace and start < end):
         return False
     return all(character in _INSIDE for character in written((start, end)))
+
+
+def settled(found: Sequence[Word], samples: NDArray[np.float32], sample_rate: int) -> tuple[Word, ...]:
+    """Words whose ends lie in a pause of the sound, drawn back to where the sound ends.
+
+    Args:
+        found: words with times from the start of ``samples``.
+        samples: (N,) float32.
+        sample_rate: in Hz.
+    """
+    starts, ends = _pauses(samples, sample_rate)
+    return tuple(_settled(word, starts, ends) for word in found)
+
+
+def _settled(word: Word, starts: NDArray[np.float64], ends: NDArray[np.float64]) -> Word:
+    start_s, end_s = word.start_s, word.end_s
+    for pause_start, pause_end in zip(starts, ends, strict=True):
+        if pause_start <= start_s < pause_end - BEFORE_S < end_s - SHORTEST_S:
+            start_s = float(pause_end - BEFORE_S)
+        if start_s + SHORTEST_S < pause_start + AFTER_S < end_s <= pause_end:
+            end_s = float(pause_start + AFTER_S)
+    return word if (start_s, end_s) == (word.start_s, word.end_s) else replace(word, start_s=start_s, end_s=end_s)
+
+
+def levels(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.bool_]:
+    """Whether each 5 ms of a sound is louder than its silence."""
+    hop = round(HOP_S * sample_rate)
+    count = len(samples) // hop
+    if not count:
+        return np.zeros(0, np.bool_)
+    energy = np.mean(samples[: count * hop].reshape(count, hop).astype(np.float64) ** 2, axis=1)
+    return energy > energy.max() * 10 ** (QUIET_DB / 10)
+
+
+def _pauses(samples: NDArray[np.float32], sample_rate: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Start and end in seconds of every quiet stretch; one at the end of the sound has no end."""
+    loud = levels(samples, sample_rate)
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], loud, [True]]).astype(np.int8)))
+    starts, ends = edges[::2] * HOP_S, edges[1::2] * HOP_S
+    if len(loud) and not loud[-1]:
+        ends[-1] = np.inf
+    kept = ends - starts >= REST_S
+    return starts[kept], ends[kept]
 
 
 def shifted(found: Sequence[Word], by_s: float, end_s: float | None = None) -> tuple[Word, ...]:
