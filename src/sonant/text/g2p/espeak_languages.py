@@ -133,6 +133,8 @@ class EspeakLanguage:
         words = [unit[0].replace("’", "'").replace("‘", "'") for unit in units]
         for unit, sounds, space in zip(units, *self._sounds(words), strict=True):
             phonemes = to_kokoro(sounds)
+            if not phonemes:  # eSpeak NG is silent on words of mixed scripts, not on their letters
+                phonemes = to_kokoro("".join(self._alone(letter) for letter in unit[0]))
             if not phonemes and any(unicodedata.category(letter)[0] in "LN" for letter in unit[0]):
                 raise UnspeakableText(
                     f"eSpeak NG ({self._voice}) has no sound for {unit[0]!r}; "
