@@ -323,6 +323,28 @@ def test_losses_are_logged_where_nobody_listens(caplog):
     assert "ends early: 4.00 s are promised" in caplog.text
 
 
+def test_a_guessed_length_is_no_promise(tmp_path, warnings_of):
+    """Bare aac that begins quietly: FFmpeg's guess by the first packets is far too long."""
+    sound = np.concatenate([np.zeros(32_000), np.random.default_rng(0).normal(0, 0.2, 96_000)])
+    path = tmp_path / "a.aac"
+    path.write_bytes(av_file(sound[None], 16_000, "adts", "aac"))
+    assert io.duration_s(path) == pytest.approx(8.0, abs=0.2)
+    assert io.read(path, warn=warnings_of.append).duration_s == pytest.approx(8.0, abs=0.2)
+    assert warnings_of == []
+
+
+@pytest.mark.parametrize("tag", [b"", b"ID3\x04\x00\x00\x00\x00\x10\x00" + bytes(2048)])
+def test_mp3_is_read_in_silence_and_its_length_known(tmp_path, capfd, tag):
+    sound = np.random.default_rng(0).normal(0, 0.2, (1, 160_000))
+    path = tmp_path / "a.mp3"
+    data = av_file(sound, 16_000, "mp3", "libmp3lame", options={"id3v2_version": "0"})
+    path.write_bytes(tag + data)
+    assert len(io.read(path).samples) == 160_000
+    assert len(io.read(tag + data).samples) == 160_000
+    assert io.duration_s(path) == pytest.approx(10, abs=0.1)
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("container", "codec"), [("wav", "pcm_s16le"), ("mp3", "libmp3lame"), ("mp4", "aac"), ("webm", "flac")]
 )

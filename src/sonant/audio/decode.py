@@ -1,9 +1,9 @@
 """Any container becomes blocks of mono float32 at its own rate.
 
-libsndfile first, because it is fast: wav, flac, mp3, ogg (vorbis, opus), aiff, au, caf ... FFmpeg's libraries (PyAV)
-for the rest: m4a, mp4, webm, aac, amr, video, and all that has more than two channels, because they know where each
-channel stands. No ffmpeg program is run. Nothing is opened but the given source: playlists that name other files or
-addresses are refused.
+libsndfile first, because it is fast: wav, flac, ogg (vorbis, opus), aiff, au, caf ... FFmpeg's libraries (PyAV) for the
+rest: m4a, mp4, webm, aac, amr, video; mp3, because libsndfile's decoder writes to standard error; and all that has more
+than two channels, because they know where each channel stands. No ffmpeg program is run. Nothing is opened but the given
+source: playlists that name other files or addresses are refused.
 
 A source that ends early or holds damaged packets gives what can be read of it, and a warning line says what was lost;
 one that gives nothing at all is an ``UnreadableAudio``.
@@ -36,7 +36,9 @@ Source = str | Path | bytes | bytearray | memoryview | BinaryIO
 Warn = Callable[[str], None]
 
 BLOCK_FRAMES = 1 << 16  # frames read at once by libsndfile
-UNKNOWN_FRAMES = 1 << 60  # libsndfile's length of streamed flac is about 2 ** 63
+UNKNOWN_FRAMES = 1 << 60
+# Bare packets without a table of contents: FFmpeg guesses their length by the first bit rate.
+GUESSED_LENGTH = {"aac", "ac3", "amr", "amrnb", "amrwb", "dts", "eac3", "latm", "loas", "mp3", "truehd"}
 EARLY_S = 0.5  # a shorter difference between promised and found length is rounding of the container
 READABLE = "sonant reads wav flac mp3 ogg opus m4a mp4 webm aac amr and other sound and video files"
 
@@ -76,7 +78,8 @@ def _choose(file: BinaryIO, name: str, head: bytes, warn: Warn, stack: ExitStack
     if _seekable(file):
         try:
             sound = stack.enter_context(soundfile.SoundFile(_direct(file)))
-            if sound.channels <= 2 and 0 < sound.frames < UNKNOWN_FRAMES:  # streamed flac: libsndfile can't read it
+            known = 0 < sound.frames < UNKNOWN_FRAMES  # streamed flac has about 2 ** 63, and can't be read
+            if known and sound.channels <= 2 and sound.format not in ("MP3", "MPEG"):
                 return _SoundFileDecoder(sound, name, warn)
         except (soundfile.SoundFileError, TypeError):  # TypeError: a name that ends in .raw
             pass
@@ -143,9 +146,15 @@ class _AvDecoder:
         self.track = tracks[0]
         if len(tracks) > 1:
             warn(f"{name}: has {len(tracks)} sound tracks; only the first is heard")
-        length = self.track.duration
-        base = self.track.time_base
-        self.duration_s = float(length * base) if length and base and length > 0 else None
+        self.duration_s = self._promised(file)
+
+    def _promised(self, file: BinaryIO) -> float | None:
+        """The length that the container tells."""
+        guessed = self.container.format.name in GUESSED_LENGTH
+        if guessed and not (self.container.format.name == "mp3" and _seekable(file) and _mp3_tells_length(file)):
+            return None
+        length, unit = self.track.duration, self.track.time_base
+        return float(length * unit) if length and unit and length > 0 else None
 
     def blocks(self) -> Iterator[Audio]:
         """As ``Decoder``."""
@@ -182,6 +191,20 @@ class _AvDecoder:
                 yield from packet.decode()
             except av.error.FFmpegError:
                 yield None
+
+
+def _mp3_tells_length(file: BinaryIO) -> bool:
+    """Whether the first frame after the tags (ID3v2: its size in 4 times 7 bits) is one that counts the others."""
+    place = file.tell()
+    file.seek(0)
+    head = file.read(10)
+    if head[:3] == b"ID3":
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        file.seek(10 + size)
+        head = b""
+    head += file.read(256)
+    file.seek(place)
+    return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
 
 
 def _floats(frame: Any) -> NDArray[np.float32]:
