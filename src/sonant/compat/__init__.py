@@ -1,0 +1,1 @@
+"""Scripts written for other packages run by changing an import."""
