@@ -104,7 +104,8 @@ def cut(tokens: Sequence[int], span: Span, tokenizer: WhisperTokenizer) -> Cut:
     drafts = []
     for first, last in zip([0, *ends], ends, strict=False):
         piece = tokens[first:last]
-        start_s = span.start_s + (piece[0] - begin) * SECONDS_PER_TIMESTAMP
+        # text before any time (only without the timestamp rules) starts with the window
+        start_s = span.start_s + max(0, piece[0] - begin) * SECONDS_PER_TIMESTAMP
         end_s = span.start_s + (piece[-1] - begin) * SECONDS_PER_TIMESTAMP
         drafts.append(_draft(piece, start_s, end_s, tokenizer))
     if to_the_end:

@@ -121,11 +121,12 @@ def _vad_options(options: TranscribeOptions) -> vad.VadOptions:
     """The detector's options: the caller's over faster-whisper's defaults for the kind of decoding."""
     defaults = {} if options.batch_size == 1 else {"min_silence_duration_ms": BATCH_PAUSE_MS}
     known = vad.VadOptions.__dataclass_fields__
-    for name in options.vad_parameters:
+    given = dict(options.vad_parameters)
+    for name in given:
         if name not in known:
             raise UnknownName("vad_parameters option", name, known, "see sonant.audio.vad.VadOptions")
     longest_s = {"max_speech_duration_s": WINDOW_FRAMES / FRAMES_PER_SECOND}
-    return vad.VadOptions(**{**longest_s, **defaults, **options.vad_parameters})
+    return vad.VadOptions(**{**longest_s, **defaults, **given})
 
 
 def _joined(spans: list[tuple[int, int]], frames: int) -> list[tuple[int, int]]:

@@ -40,6 +40,7 @@ FRAMES_PER_SECOND = SAMPLE_RATE // HOP
 WINDOW_SAMPLES = 30 * SAMPLE_RATE
 WINDOW_FRAMES = WINDOW_SAMPLES // HOP  # 3000
 QUIETEST = 1e-10  # power below which a bin counts as this
+LOG_QUIETEST = -10.0
 RANGE_DECADES = 8.0  # of power kept below the peak
 BLOCK_FRAMES = 1024  # frames transformed at once: bounds memory, and its spectra stay in the cache
 
@@ -61,7 +62,7 @@ def log_mel(samples: NDArray[np.float32], n_mels: int = 80, padding: int = 0) ->
     if padding > 0:
         samples = np.concatenate([samples, np.zeros(padding, np.float32)])
     spectrum = _log_power(lambda start, stop: samples[start:stop], len(samples), 0, len(samples) // HOP, n_mels)
-    return _finish(spectrum, float(spectrum.max(initial=np.log10(QUIETEST))))
+    return _finish(spectrum, float(spectrum.max(initial=LOG_QUIETEST)))
 
 
 def mel_peak(read: Reader, length: int, n_mels: int = 80) -> float:
@@ -72,7 +73,7 @@ def mel_peak(read: Reader, length: int, n_mels: int = 80) -> float:
         length: samples in all.
         n_mels: as in ``log_mel``.
     """
-    peak = float(np.log10(QUIETEST))
+    peak = LOG_QUIETEST
     frames = length // HOP + 3  # frames that reach past the end still hear its tail
     for start in range(0, frames, 8 * BLOCK_FRAMES):
         block = _log_power(read, length, start, min(start + 8 * BLOCK_FRAMES, frames), n_mels)
@@ -97,7 +98,7 @@ def mel_window(
         (n_mels, stop - start) float32.
     """
     spectrum = _log_power(read, length, start, stop, n_mels)
-    return _finish(spectrum, float(spectrum.max(initial=np.log10(QUIETEST))) if peak is None else peak)
+    return _finish(spectrum, float(spectrum.max(initial=LOG_QUIETEST)) if peak is None else peak)
 
 
 def pad_or_trim(features: NDArray[np.float32], frames: int = WINDOW_FRAMES) -> NDArray[np.float32]:
@@ -151,7 +152,7 @@ def _hann() -> NDArray[np.float32]:
 def _log_power(read: Reader, length: int, start: int, stop: int, n_mels: int) -> NDArray[np.float32]:
     """log10 of mel power, (n_mels, stop - start), no floor but QUIETEST; frame k is centred on sample 160 k."""
     filters, window = mel_filters(n_mels), _hann()
-    output = np.full((n_mels, max(0, stop - start)), np.float32(np.log10(QUIETEST)))
+    output = np.full((n_mels, max(0, stop - start)), np.float32(LOG_QUIETEST))
     heard = min(stop, -(-(length + FFT_SAMPLES // 2) // HOP))  # later frames hear silence alone
     for first in range(start, heard, BLOCK_FRAMES):
         last = min(first + BLOCK_FRAMES, heard)
@@ -160,7 +161,7 @@ def _log_power(read: Reader, length: int, start: int, stop: int, n_mels: int) ->
         spectrum = np.fft.rfft(frames * window, axis=1)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
         mel = np.maximum(filters @ power.T, np.float32(QUIETEST))
-        output[:, first - start : last - start] = np.log10(mel)
+        output[:, first - start : last - start] = np.maximum(np.log10(mel), np.float32(LOG_QUIETEST))
     return output
 
 

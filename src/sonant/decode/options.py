@@ -120,7 +120,7 @@ class TranscribeOptions:
     hotwords: str | None = None
     clip_timestamps: tuple[float, ...] = ()
     vad_filter: bool = False
-    vad_parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    vad_parameters: Mapping[str, Any] | tuple[tuple[str, Any], ...] = ()
     hallucination_silence_threshold: float | None = None
     mel_floor: Literal["file", "window"] = "file"
     word_timestamps: bool = False
@@ -130,10 +130,15 @@ class TranscribeOptions:
 
     def __post_init__(self) -> None:
         """Check values, and bring lists and language names to one form."""
-        for name in ("temperature", "suppress_tokens", "initial_prompt", "prefix", "clip_timestamps", "languages"):
+        for name in ("temperature", "initial_prompt", "prefix", "languages"):
             value = getattr(self, name)
             if not isinstance(value, str | int | float | None):
                 object.__setattr__(self, name, tuple(value))
+        for name, kind in (("suppress_tokens", int), ("clip_timestamps", float)):
+            object.__setattr__(self, name, _numbers(name, getattr(self, name), kind))
+        if self.clip_timestamps == (0.0,):  # openai-whisper's way to say all of it
+            object.__setattr__(self, "clip_timestamps", ())
+        object.__setattr__(self, "vad_parameters", tuple(sorted(dict(self.vad_parameters).items())))
         object.__setattr__(self, "language", _language(self.language))
         object.__setattr__(self, "languages", tuple(code_of(name) for name in self.languages))
         self._check_choices()
@@ -201,6 +206,17 @@ class TranscribeOptions:
             raise BadInput("carry_initial_prompt is given without initial_prompt; give the prompt to carry")
         if self.language is not None and self.languages and self.language not in self.languages:
             raise BadInput(f"language {self.language!r} is not among the allowed languages {self.languages}")
+
+
+def _numbers(name: str, given: Any, kind: type) -> tuple[Any, ...]:
+    """A tuple of numbers, given as one, or as text with commas (openai-whisper's spelling)."""
+    items = [item for item in given.split(",") if item.strip()] if isinstance(given, str) else given or ()
+    try:
+        return tuple(kind(item) for item in items)
+    except (TypeError, ValueError):
+        raise BadInput(
+            f"{name} is {given!r}; give {kind.__name__} numbers, in a list or with a comma between"
+        ) from None
 
 
 def _language(name: str | None) -> str | None:

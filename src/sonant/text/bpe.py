@@ -215,12 +215,19 @@ class WhisperTokenizer:
         return words
 
     def _split_characters(self, tokens: Sequence[int]) -> list[tuple[str, tuple[int, ...]]]:
-        """The smallest runs of ids that decode to whole characters (or to the replacement that the full text has)."""
+        """The smallest runs of ids that decode to whole characters (or to the replacement that the full text has).
+
+        Bytes of a character that never ends are a run too; the reference drops them.
+        """
         whole = self.decode_with_timestamps(tokens)
         pieces: list[tuple[str, tuple[int, ...]]] = []
         current: list[int] = []
         offset = 0
         for token in tokens:
+            if token >= self.eot and current:
+                pieces.append((self.decode_with_timestamps(current), tuple(current)))
+                offset += len(pieces[-1][0])
+                current = []
             current.append(token)
             text = self.decode_with_timestamps(current)
             at = text.find(REPLACEMENT)
@@ -228,7 +235,7 @@ class WhisperTokenizer:
                 pieces.append((text, tuple(current)))
                 current = []
                 offset += len(text)
-        if current:  # bytes of a character that never ends: kept, not lost
+        if current:
             pieces.append((self.decode_with_timestamps(current), tuple(current)))
         return pieces
 

@@ -1,0 +1,113 @@
+"""The voice gate, the cuts of batched decoding, and speech that gave no text."""
+
+import itertools
+
+import numpy as np
+import pytest
+from nonspeech import sounds
+from openai_reference import clips, recognizer
+
+from sonant.asr.segments import Span
+from sonant.asr.source import Sound, open_sound
+from sonant.asr.voice import Voice, clips_of
+from sonant.audio import io, vad
+from sonant.decode.options import TranscribeOptions
+from sonant.records import Segment
+
+
+def test_nobody_speaks_in_noise_and_music():
+    for name, samples in sounds(6).items():
+        voice = Voice(Sound(samples), TranscribeOptions())
+        assert "nobody speaks" in voice.absence(Span(0, 3000)), name
+        assert Voice(Sound(samples), TranscribeOptions(voice_gate=False)).absence(Span(0, 3000)) == ""
+
+
+class KnownVoice(Voice):
+    """Speech where it is said to be: (start, end) in seconds."""
+
+    def __init__(self, length_s, spans, **options):
+        super().__init__(Sound(np.zeros(int(length_s * 16_000), np.float32)), TranscribeOptions(**options))
+        self._known = np.zeros(int(length_s * 16_000) // vad.FRAME + 1, np.float32)
+        for start_s, end_s in spans:
+            self._known[int(start_s * 16_000) // vad.FRAME : int(end_s * 16_000) // vad.FRAME] = 1
+        self._heard = len(self._sound)
+
+
+def test_the_gate_looks_at_the_window_alone():
+    voice = KnownVoice(90, [(40, 42)])
+    assert voice.absence(Span(0, 3000))
+    assert not voice.absence(Span(3000, 3000))
+    assert voice.absence(Span(4300, 3000))
+    assert KnownVoice(30, [(5, 5.1)]).absence(Span(0, 3000))  # three frames are no word
+
+
+def test_segments_far_from_any_voice_are_not_heard():
+    voice = KnownVoice(90, [(40, 42)])
+    assert voice.hears(39, 43)
+    assert voice.hears(42.2, 44)
+    assert not voice.hears(44, 46)
+    assert KnownVoice(90, [(40, 42)], voice_gate=False).hears(44, 46)
+
+
+def test_cuts_fit_a_window_and_lie_in_pauses():
+    speech = [(1, 9), (10, 18), (19, 27), (35, 50), (51, 60), (100, 101)]
+    voice = KnownVoice(120, speech, batch_size=4)
+    cuts = clips_of(TranscribeOptions(batch_size=4), 12_000, voice)
+    assert all(stop - start <= 3000 for start, stop in cuts)
+    covered = [any(start <= a * 100 and b * 100 - 10 <= stop for start, stop in cuts) for a, b in speech]
+    assert all(covered)
+    assert len(cuts) == 3
+    assert clips_of(TranscribeOptions(), 12_000, voice) == [(0, 12_000)]
+    assert clips_of(TranscribeOptions(batch_size=4), 12_000, KnownVoice(120, [])) == []
+
+
+def test_speech_without_a_pause_is_cut_where_a_window_is_full():
+    voice = KnownVoice(100, [(0, 100)], batch_size=4)
+    cuts = clips_of(TranscribeOptions(batch_size=4), 10_000, voice)
+    assert cuts[0][0] == 0
+    assert cuts[-1][1] == 10_000
+    assert all(stop - start <= 3000 for start, stop in cuts)
+    assert all(before[1] >= after[0] - 4 for before, after in itertools.pairwise(cuts))
+
+
+def test_speech_that_gave_no_text_is_found():
+    voice = KnownVoice(60, [(5, 8), (20, 24), (50, 53)])
+    segments = [Segment(4.8, 8.2, " a")]
+    lost = voice.unwritten(segments, [(0, 4000)])
+    assert [(round(a), round(b)) for a, b in lost] == [(20, 24)]  # at 50 s nobody was to be heard
+
+
+def test_long_files_go_to_disk_and_come_back_whole(tmp_path, monkeypatch):
+    from sonant.asr import source
+
+    rng = np.random.default_rng(0)
+    samples = (rng.standard_normal(100_000) * 0.1).astype(np.float32)
+    from sonant.records import Audio
+
+    path = io.write(tmp_path / "noise.wav", Audio(samples, 16_000))
+    monkeypatch.setattr(source, "IN_MEMORY_SAMPLES", 40_000)
+    monkeypatch.setattr(source, "BLOCK_S", 1.0)
+    want = io.read(path, 16_000).samples
+    with open_sound(path, print) as sound:
+        assert isinstance(sound.read(0, len(sound)).base, np.memmap)
+        assert np.array_equal(sound.read(0, len(sound)), want)
+        assert np.array_equal(sound.read(39_000, 41_000), want[39_000:41_000])
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("name", ["whisper-base", "whisper-tiny.en"])
+def test_no_words_in_noise_and_music(name):
+    model = recognizer(name)
+    for kind, samples in sounds().items():
+        result = model.transcribe(samples)
+        assert result.text.split() == [], kind
+        assert [window.fate for window in result.windows] == ["skipped"], kind
+
+
+@pytest.mark.weights
+def test_speech_beside_noise_is_written_and_nothing_else():
+    model = recognizer("whisper-tiny.en")
+    speech = io.read(clips(("en",))[1], 16_000).samples  # "hello world"
+    noise = sounds()["organ"][: 20 * 16_000]
+    result = model.transcribe(np.concatenate([speech, noise]))
+    assert result.text.lower().strip(" .!,") == "hello world"
