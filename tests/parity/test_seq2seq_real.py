@@ -33,7 +33,7 @@ def cached(model):
 
 @pytest.fixture(scope="module")
 def clips():
-    samples = Path(list(pytest.importorskip("pytest_audioeval").__path__)[0]) / "samples" / "audio"
+    samples = Path(next(iter(pytest.importorskip("pytest_audioeval").__path__))) / "samples" / "audio"
     return np.stack([pad_or_trim(log_mel(io.read(samples / clip, 16000).samples)) for clip in CLIPS])
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "align",
     "canonical",
     "causal_mask",
+    "cross_shapes",
     "features",
     "fork",
     "reorder",
@@ -132,6 +133,13 @@ def align(
     layers, count = config.decoder_layers, config.decoder_attention_heads
     if not heads or any(not (0 <= layer < layers and 0 <= head < count) for layer, head in heads):
         raise BadInput(f"heads {list(heads)}; this decoder has {layers} layers of {count} heads")
+
+
+def cross_shapes(config: WhisperConfig, windows: int) -> list[tuple[int, ...]]:
+    """Shapes of what the encoder graph gives: keys (B, H, E, F) and values (B, H, F, E) of each layer in turn."""
+    first = (windows, config.decoder_attention_heads)
+    size, frames = config.head_size, config.max_source_positions
+    return [(*first, size, frames), (*first, frames, size)] * config.decoder_layers
 
 
 def causal_mask(past: int, length: int) -> NDArray[np.float32]:

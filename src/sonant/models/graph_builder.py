@@ -20,7 +20,12 @@ from sonant.errors import UnsupportedCheckpoint
 __all__ = ["OPSET", "GraphBuilder"]
 
 OPSET = 23  # the first with the Attention op
-DTYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "bfloat16": TensorProto.BFLOAT16}
+DTYPES = {
+    "float32": TensorProto.FLOAT,
+    "int32": TensorProto.INT32,
+    "int64": TensorProto.INT64,
+    "bfloat16": TensorProto.BFLOAT16,
+}
 
 Shape = Sequence[int | str]
 

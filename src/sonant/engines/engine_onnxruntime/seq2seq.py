@@ -27,7 +27,7 @@ class OnnxruntimeMemory:
     """The ``Memory`` protocol: cross keys and values, and the caches that the last step left on the device.
 
     Attributes:
-        cross: (B, H, F, E) arrays, key and value of each layer in turn.
+        cross: keys (B, H, E, F) and values (B, H, F, E) of each layer in turn.
         past: (R, H, P, E) values, in the same order.
         rows: the row that each row continues from, applied at the next step.
         last: outputs of the last step by name.
@@ -36,7 +36,7 @@ class OnnxruntimeMemory:
     def __init__(self, cross: list[NDArray[np.float32]], past: list[ort.OrtValue], beams: int) -> None:
         self.cross, self.past = cross, past
         self.windows, self.beams, self.length = cross[0].shape[0], beams, 0
-        self.rows = np.arange(self.windows * beams)
+        self.rows = np.arange(self.windows * beams, dtype=np.int32)
         self.last: dict[str, ort.OrtValue] = {}
 
 
@@ -53,8 +53,7 @@ class OnnxruntimeSeq2Seq:
         """See ``engines.base.Seq2Seq``."""
         checks.features(features, self.config)
         config = self.config
-        shape = (len(features), config.decoder_attention_heads, config.max_source_positions, config.head_size)
-        cross = [np.empty(shape, np.float32) for _ in range(2 * config.decoder_layers)]
+        cross = [np.empty(shape, np.float32) for shape in checks.cross_shapes(config, len(features))]
         names = _names("cross", config)
         for window in range(len(features)):
             feed = {"features": np.ascontiguousarray(features[window : window + 1])}
@@ -94,7 +93,7 @@ class OnnxruntimeSeq2Seq:
         memory.last = dict(zip(outputs, binding.get_outputs(), strict=True))
         memory.past = [memory.last[name] for name in _names("present", self.config)]
         memory.length += length
-        memory.rows = np.arange(len(memory.rows))
+        memory.rows = np.arange(len(memory.rows), dtype=np.int32)
         logits: NDArray[np.float32] = memory.last["logits"].numpy()
         return logits if every else logits[:, 0]
 
@@ -120,7 +119,7 @@ class OnnxruntimeSeq2Seq:
         scores = np.empty((len(heads), len(tokens), self.config.max_source_positions), np.float32)
         for row, (layer, head) in enumerate(heads):
             query = fresh.last[f"query_{layer}"].numpy()[0, head]  # (L, E)
-            np.matmul(query, fresh.cross[2 * layer][0, head].T, out=scores[row])
+            np.matmul(query, fresh.cross[2 * layer][0, head], out=scores[row])
         scores /= math.sqrt(self.config.head_size)
         return scores, logits
 

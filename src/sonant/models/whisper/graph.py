@@ -29,7 +29,8 @@ __all__ = ["decoder", "encoder", "shapes"]
 def encoder(config: WhisperConfig, windows: int | str = "B", cross_dtype: str = "float32") -> onnx.ModelProto:
     """Features to cross-attention keys and values.
 
-    Inputs: ``features`` (B, n_mels, T) float32. Outputs: ``cross_key_N`` and ``cross_value_N`` (B, H, F, E) per layer.
+    Inputs: ``features`` (B, n_mels, T) float32. Outputs per layer: ``cross_key_N`` (B, H, E, F), ready to be
+    multiplied with queries, and ``cross_value_N`` (B, H, F, E).
 
     Args:
         config: sizes.
@@ -67,8 +68,8 @@ def decoder(config: WhisperConfig, windows: int | str = "B", cross_dtype: str = 
 
     Inputs:
         tokens (R, L) int64; positions (L,) int64; mask (L, P + L) float32, 0 or -inf, added to self-attention scores;
-        beams (R,) int64, the row that each row continues from; wanted (W,) int64, which of the L tokens get logits;
-        cross_key_N, cross_value_N (B, H, F, E); past_key_N, past_value_N (R, H, P, E) float32, per layer.
+        beams (R,) int32, the row that each row continues from; wanted (W,) int64, which of the L tokens get logits;
+        per layer cross_key_N (B, H, E, F), cross_value_N (B, H, F, E), past_key_N and past_value_N (R, H, P, E).
     Outputs:
         logits (R, W, V) float32; query_N (B, H, K * L, E), cross-attention queries before scaling;
         present_key_N, present_value_N (R, H, P + L, E).
@@ -86,7 +87,7 @@ class _Decoder:
         self.tokens = graph.input("tokens", "int64", ("R", "L"))
         self.positions = graph.input("positions", "int64", ("L",))
         self.mask = graph.input("mask", "float32", ("L", "S"))
-        self.beams = graph.input("beams", "int64", ("R",))
+        self.beams = graph.input("beams", "int32", ("R",))
         self.wanted = graph.input("wanted", "int64", ("W",))
 
     def build(self) -> onnx.ModelProto:
@@ -128,8 +129,12 @@ class _Decoder:
         """To the window's frames, all beams of a window in one row."""
         graph, key = self.graph, f"model.decoder.layers.{layer}.encoder_attn"
         normed = graph.layer_norm(hidden, f"{key}_layer_norm", LAYER_NORM_EPS)
-        shape = (self.windows, self.heads, self.config.max_source_positions, self.size)
-        heard = [graph.input(f"cross_{kind}_{layer}", self.cross_dtype, shape) for kind in ("key", "value")]
+        frames = self.config.max_source_positions
+        shapes = {"key": (self.size, frames), "value": (frames, self.size)}
+        heard = [
+            graph.input(f"cross_{kind}_{layer}", self.cross_dtype, (self.windows, self.heads, *shape))
+            for kind, shape in shapes.items()
+        ]
         if self.cross_dtype != "float32":
             heard = [graph.op("Cast", value, to=onnx.TensorProto.FLOAT) for value in heard]
         asked = graph.linear(normed, f"{key}.q_proj")
@@ -142,22 +147,26 @@ class _Decoder:
             )
         query = graph.op("Transpose", folded, perm=[0, 2, 1, 3])  # (B, K * L, H, E) -> (B, H, K * L, E)
         graph.output(f"query_{layer}", query, "float32", (self.windows, self.heads, "Q", self.size))
-        mixed = _attend(graph, (query, *heard), self.size)  # (B, K * L, H, E)
+        # not the Attention op: it would transpose and scale the keys again at every token
+        query = graph.op("Mul", query, graph.constant(1 / math.sqrt(self.size)))
+        weights = graph.op("Softmax", graph.op("MatMul", query, heard[0]), axis=-1)  # (B, H, K * L, F)
+        mixed = graph.op("Transpose", graph.op("MatMul", weights, heard[1]), perm=[0, 2, 1, 3])  # (B, K * L, H, E)
         mixed = graph.op("Reshape", mixed, graph.op("Shape", normed))  # (R, L, D)
         return graph.op("Add", hidden, graph.linear(mixed, f"{key}.out_proj"))
 
 
 def _cross(graph: GraphBuilder, hidden: str, config: WhisperConfig, windows: int | str, dtype: str) -> None:
-    """Outputs: keys and values of every decoder layer over the encoder's frames."""
-    shape = (windows, config.decoder_attention_heads, config.max_source_positions, config.head_size)
+    """Outputs: keys (transposed) and values of every decoder layer over the encoder's frames."""
+    heads, size, frames = config.decoder_attention_heads, config.head_size, config.max_source_positions
+    axes = {"key": ([0, 2, 3, 1], (size, frames)), "value": ([0, 2, 1, 3], (frames, size))}
     for layer in range(config.decoder_layers):
-        for kind in ("key", "value"):
+        for kind, (order, shape) in axes.items():
             key = f"model.decoder.layers.{layer}.encoder_attn.{kind[0]}_proj"
             made = graph.linear(hidden, key, bias=kind == "value")
-            made = _split(graph, made, config.decoder_attention_heads, config.head_size)
+            made = graph.op("Transpose", graph.reshape(made, (0, 0, heads, size)), perm=order)
             if dtype == "bfloat16":
                 made = graph.op("Cast", made, to=onnx.TensorProto.BFLOAT16)
-            graph.output(f"cross_{kind}_{layer}", made, dtype, shape)
+            graph.output(f"cross_{kind}_{layer}", made, dtype, (windows, heads, *shape))
 
 
 def _feed_forward(graph: GraphBuilder, hidden: str, key: str) -> str:
