@@ -88,7 +88,7 @@ def test_transcribe_gives_the_same_dictionary(model, original, clips, options):
             for key in ("avg_logprob", "compression_ratio", "no_speech_prob"):
                 assert ours_segment[key] == pytest.approx(theirs[key], rel=1e-3, abs=1e-4), key
             for word, wanted_word in zip(ours_segment.get("words", []), theirs.get("words", []), strict=True):
-                assert word["word"] == wanted_word["word"].strip() or word["word"] == wanted_word["word"]
+                assert word["word"] == wanted_word["word"]
                 assert word["start"] == pytest.approx(float(wanted_word["start"]), abs=1e-6)
                 assert word["end"] == pytest.approx(float(wanted_word["end"]), abs=1e-6)
 

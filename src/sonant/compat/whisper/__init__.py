@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sonant import api
 from sonant.asr.pipeline import Recognizer
+from sonant.compat.spacing import spaced_words
 from sonant.compat.whisper.audio import load_audio, log_mel_spectrogram, pad_or_trim
 from sonant.compat.whisper.decoding import DecodingOptions, DecodingResult, decode, detect_language
 from sonant.errors import BadInput
@@ -168,8 +169,8 @@ def _segment(number: int, segment: Segment, result: Transcript) -> dict[str, Any
     }
     if segment.words:
         found["words"] = [
-            {"word": word.text, "start": word.start_s, "end": word.end_s, "probability": word.confidence}
-            for word in segment.words
+            {"word": text, "start": word.start_s, "end": word.end_s, "probability": word.confidence}
+            for text, word in zip(spaced_words(segment), segment.words, strict=True)
         ]
     return found
 
