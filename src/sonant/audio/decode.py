@@ -2,8 +2,8 @@
 
 libsndfile first, because it is fast: wav, flac, ogg (vorbis, opus), aiff, au, caf ... FFmpeg's libraries (PyAV) for the
 rest: m4a, mp4, webm, aac, amr, video; mp3, because libsndfile's decoder writes to standard error; and all that has more
-than two channels, because they know where each channel stands. No ffmpeg program is run. Nothing is opened but the given
-source: playlists that name other files or addresses are refused.
+than two channels, because they know where each channel stands. No ffmpeg program is run. Nothing is opened but the
+given source: playlists that name other files or addresses are refused.
 
 A source that ends early or holds damaged packets gives what can be read of it, and a warning line says what was lost;
 one that gives nothing at all is an ``UnreadableAudio``.
@@ -11,28 +11,22 @@ one that gives nothing at all is an ``UnreadableAudio``.
 
 from __future__ import annotations
 
-import io
 import logging
-import os
 import re
-import shutil
-import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonant.audio.mixdown import mix
+from sonant.audio.opening import Source, binary, direct, looks_like_text, peek, seekable
 from sonant.errors import UnreadableAudio
 from sonant.records import Audio
 
 __all__ = ["Decoder", "Source", "Warn", "open_decoder"]
 
-Source = str | Path | bytes | bytearray | memoryview | BinaryIO
 Warn = Callable[[str], None]
 
 BLOCK_FRAMES = 1 << 16  # frames read at once by libsndfile
@@ -66,8 +60,8 @@ def open_decoder(source: Source, warn: Warn | None = None) -> Iterator[Decoder]:
         UnreadableAudio: missing, empty, not sound, or a video without sound.
     """
     with ExitStack() as stack:
-        file, name = _binary(source, stack)
-        head, file = _peek(file, name, stack)
+        file, name = binary(source, stack)
+        head, file = peek(file, name, stack)
         yield _choose(file, name, head, warn or (lambda line: logger.warning("%s", line)), stack)
 
 
@@ -75,9 +69,9 @@ def _choose(file: BinaryIO, name: str, head: bytes, warn: Warn, stack: ExitStack
     """The first library that opens it."""
     import soundfile
 
-    if _seekable(file):
+    if seekable(file):
         try:
-            sound = stack.enter_context(soundfile.SoundFile(_direct(file)))
+            sound = stack.enter_context(soundfile.SoundFile(direct(file)))
             known = 0 < sound.frames < UNKNOWN_FRAMES  # streamed flac has about 2 ** 63, and can't be read
             if known and sound.channels <= 2 and sound.format not in ("MP3", "MPEG"):
                 return _SoundFileDecoder(sound, name, warn)
@@ -132,7 +126,7 @@ class _AvDecoder:
 
         self.name, self.warn, self.head = name, warn, head
         try:
-            target = _direct(file) if _seekable(file) else file
+            target = direct(file) if seekable(file) else file
             options = {"protocol_whitelist": "file"}
             self.container = stack.enter_context(av.open(target, mode="r", options=options, metadata_errors="replace"))
         except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -141,7 +135,7 @@ class _AvDecoder:
         if not tracks:
             kind = "a picture or video without sound" if self.container.streams.video else "no sound"
             raise UnreadableAudio(
-                f"{name}: {kind}; give a file with a sound track" if not _texty(head) else _text(name)
+                f"{name}: {kind}; give a file with a sound track" if not looks_like_text(head) else _text(name)
             )
         self.track = tracks[0]
         if len(tracks) > 1:
@@ -151,7 +145,7 @@ class _AvDecoder:
     def _promised(self, file: BinaryIO) -> float | None:
         """The length that the container tells."""
         guessed = self.container.format.name in GUESSED_LENGTH
-        if guessed and not (self.container.format.name == "mp3" and _seekable(file) and _mp3_tells_length(file)):
+        if guessed and not (self.container.format.name == "mp3" and seekable(file) and _mp3_tells_length(file)):
             return None
         length, unit = self.track.duration, self.track.time_base
         return float(length * unit) if length and unit and length > 0 else None
@@ -219,107 +213,17 @@ def _floats(frame: Any) -> NDArray[np.float32]:
     return grid.astype(np.float32)
 
 
-def _binary(source: Source, stack: ExitStack) -> tuple[BinaryIO, str]:
-    """The source as a binary file, and what to call it in messages."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        return io.BytesIO(source), "the given bytes"
-    if isinstance(source, str | Path):
-        if str(source) == "-":
-            import sys
-
-            return sys.stdin.buffer, "standard input"
-        try:
-            path = Path(source)
-            if path.is_dir():
-                raise UnreadableAudio(f"{path}: is a folder; name the files in it")
-            return stack.enter_context(path.open("rb")), str(path)
-        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-            raise UnreadableAudio(f"{source}: {getattr(error, 'strerror', None) or error}") from error
-    if not hasattr(source, "read"):
-        raise UnreadableAudio(f"audio is a {type(source).__name__}; give a path, bytes or a file opened with 'rb'")
-    return source, str(getattr(source, "name", "the given file"))
-
-
-def _peek(file: BinaryIO, name: str, stack: ExitStack) -> tuple[bytes, BinaryIO]:
-    """The first bytes, and the file as if they had not been read.
-
-    A pipe is decoded as it comes, but an MP4 has its table of contents anywhere: one from a pipe is spooled to disk.
-    """
-    seekable = _seekable(file)
-    if seekable:
-        file.seek(0)
-    head: Any = file.read(512)
-    if isinstance(head, str):
-        raise UnreadableAudio(f"{name}: is opened as text; open it with 'rb'")
-    if not head:
-        raise UnreadableAudio(f"{name}: is empty (0 bytes)")
-    if seekable:
-        file.seek(0)
-        return head, file
-    if head[4:8] != b"ftyp":
-        return head, cast("BinaryIO", _Pipe(head, file))
-    spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (the stack closes it)
-    spool.write(head)
-    shutil.copyfileobj(file, spool, 1 << 20)
-    spool.seek(0)
-    return head, cast("BinaryIO", spool)
-
-
-class _Pipe:
-    """A file that can only be read, beginning with bytes that were taken from it already."""
-
-    def __init__(self, head: bytes, file: BinaryIO) -> None:
-        self.head, self.file = head, file
-
-    def seekable(self) -> bool:
-        """It can't go back."""
-        return False
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to ``size`` bytes."""
-        if self.head:
-            part, self.head = (self.head, b"") if size < 0 else (self.head[:size], self.head[size:])
-            return part + self.file.read() if size < 0 else part
-        read_some = getattr(self.file, "read1", self.file.read)  # live: take what is there, don't wait for a full block
-        return read_some(size)
-
-
-def _seekable(file: BinaryIO) -> bool:
-    """Whether it can go back; a FIFO, a terminal and a socket can't, whatever their wrapper says."""
-    try:
-        mode = os.fstat(file.fileno()).st_mode
-        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode):
-            return False
-    except (OSError, AttributeError):
-        pass  # not a file of the system: ask it
-    return bool(getattr(file, "seekable", lambda: False)())
-
-
-def _direct(file: BinaryIO) -> Any:
-    """The absolute path of a plain file opened by name, which libraries read without calling back; else the file."""
-    name = getattr(file, "name", None)
-    if isinstance(file, io.BufferedReader) and isinstance(name, str) and Path(name).is_file():
-        return str(Path(name).absolute())
-    return file
-
-
-def _texty(head: bytes) -> bool:
-    """Whether the first bytes read as text."""
-    try:
-        text = head.decode("utf-8") if len(head) < 512 else head[:508].decode("utf-8", errors="ignore")
-    except UnicodeDecodeError:
-        return False
-    plain = sum(letter.isprintable() or letter in "\n\r\t\f" for letter in text)
-    return plain == len(text) and len(text) * 2 > len(head) // 2
-
-
 def _text(name: str) -> str:
     return f"{name}: holds text, not sound; {READABLE}"
 
 
 def _nothing(name: str, head: bytes) -> str:
     """The line for a source that no library can read."""
-    return _text(name) if _texty(head) else f"{name}: no sound found in it: cut off, damaged or not audio; {READABLE}"
+    return (
+        _text(name)
+        if looks_like_text(head)
+        else f"{name}: no sound found in it: cut off, damaged or not audio; {READABLE}"
+    )
 
 
 def _early(name: str, promised_s: float, found_s: float) -> str:

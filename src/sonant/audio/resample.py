@@ -6,11 +6,11 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from sonant.audio.formats import HIGHEST_HZ, LOWEST_HZ
 from sonant.errors import BadInput
 
 __all__ = ["Resampler", "resample"]
 
-LOWEST_HZ, HIGHEST_HZ = 1_000, 768_000  # rates that files in the wild have
 QUALITY = "HQ"  # 20-bit precision: errors below those of 16-bit sound
 
 

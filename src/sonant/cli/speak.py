@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sonant.audio.encode import EncodeOptions, Encoder
+from sonant.audio.formats import EncodeOptions
 from sonant.cli.ending import fail, guarded, warn
 from sonant.cli.engine_flags import Device, Dtype, Engine, Threads
 from sonant.cli.fields import changed_by_flags
@@ -85,6 +85,8 @@ def _to_standard_output(chunks: Any, options: EncodeOptions) -> None:
     """Each chunk as soon as it is spoken."""
     if options.loudness_lufs is not None:
         raise BadInput("loudness needs the whole sound before its first sample; give --out a file name")
+    from sonant.audio.encode import Encoder
+
     encoder: Encoder | None = None
     for chunk in chunks:
         encoder = encoder or Encoder(_Flushing(), chunk.audio.sample_rate, options)
