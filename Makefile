@@ -13,6 +13,9 @@ test: .venv-dev/ready  ## default suite: offline, no weights
 	$(DEV)/python -m pytest -m "not weights and not peers" -n $(JOBS)
 
 test-weights: .venv-dev/peers  ## suites on real checkpoints and against the original packages
+	$(DEV)/sonant models fetch whisper-base
+	$(DEV)/sonant models fetch whisper-tiny.en
+	$(DEV)/sonant models fetch kokoro-82m
 	$(DEV)/python -m pytest -m "weights or peers"
 
 check: .venv-dev/ready  ## format, lint, types, import contracts, file sizes
