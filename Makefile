@@ -29,7 +29,7 @@ format: .venv-dev/ready
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
 
-templates: .venv-dev/ready  ## regenerate the ONNX templates that ship in the wheel
+templates: .venv-dev/ready  ## freeze the graphs of every catalog size (spec/graphs.json)
 	$(DEV)/python scripts/make_templates.py
 
 .venv/ready: pyproject.toml
