@@ -42,21 +42,26 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:\S*|[./#]\S*|\S+\.\S+", re.IGNORECASE)
 _DURATION = re.compile(r"\+?(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>ms|s|)", re.IGNORECASE)
 
 
-def parse(text: str) -> list[Event]:
+def parse(text: str, tags: bool = True) -> list[Event]:
     """All events of a whole text.
+
+    Args:
+        text: the text.
+        tags: read ``[pause:...]``, ``[voice:...]`` and the like; False knows the first three forms alone.
 
     Raises:
         BadInput: a tag with a value that can't be; the message has line and column.
     """
-    reader = Markup()
+    reader = Markup(tags=tags)
     return [*reader.push(text), *reader.close()]
 
 
 class Markup:
     """Reads fragments of a text: a tag may be cut anywhere between two of them."""
 
-    def __init__(self, offset: int = 0) -> None:
-        """``offset`` is the place of the first fragment in the user's text."""
+    def __init__(self, offset: int = 0, tags: bool = True) -> None:
+        """``offset`` is the place of the first fragment in the user's text; ``tags`` as in ``parse``."""
+        self._tags = tags
         self._pending = ""
         self._offset = offset
         self._manner = Manner()
@@ -84,7 +89,7 @@ class Markup:
                 break
             if not final and len(text) - place <= _HOLD and _UNFINISHED.fullmatch(text, place):
                 break
-            if tag := _TAG.match(text, place):
+            if self._tags and (tag := _TAG.match(text, place)):
                 events.append(self._tag(tag))
                 place = tag.end()
             elif (link := _LINK.match(text, place)) and (piece := self._link(link)):

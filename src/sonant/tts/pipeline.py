@@ -57,7 +57,7 @@ class Speaker:
         """
         self.engine, self.checkpoint = engine, checkpoint
         self._voices = voices
-        self._vocab = checkpoint.config.get("vocab", SYMBOLS)
+        self.vocab = checkpoint.config.get("vocab", SYMBOLS)
 
     def speak(
         self, text: Text, voice: style.VoiceLike = "af_heart", *, options: SpeakOptions | None = None, **changes: Any
@@ -161,7 +161,7 @@ class Speaker:
         yield from _rest(seam, options)
 
     def _cast(self, voice: style.VoiceLike, options: SpeakOptions) -> Cast:
-        return Cast(voice, options, self._voices, self._vocab)
+        return Cast(voice, options, self._voices, self.vocab)
 
     def _steps(
         self, text: Text, cast: Cast, options: SpeakOptions, early: bool = False, eager: bool = False
@@ -177,7 +177,7 @@ class Speaker:
         """Converters by language code; Kokoro v1.1's Mandarin has symbols of its own."""
 
         def converter(code: str) -> G2P:
-            if code == "z" and BOPOMOFO in self._vocab:
+            if code == "z" and BOPOMOFO in self.vocab:
                 found: G2P = importlib.import_module("sonant.text.g2p.mandarin").load(symbols="1.1")
                 return found
             return load_g2p(code, fallback=options.fallback)

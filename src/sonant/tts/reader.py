@@ -27,6 +27,7 @@ Text = str | Path | Iterable[str]
 BLOCK = 8192  # characters read at once from a whole text
 LONGEST = 1200  # characters of a sentence; above it the text is cut, so that memory and time stay bounded
 FIRST_CLAUSE = 24  # a first clause of so many letters may be spoken before its sentence ends
+_LINE = 64  # of an open line, so much tells ``text.split`` whether it is wrapped
 WIDE_FIRST_CLAUSE = 8  # the same in scripts that write a syllable or a word with one character
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffe\uffff]")
@@ -158,6 +159,7 @@ class Reader:
         self._manner = Manner()
         self._source, self._start = "", 0  # the text that open pieces may refer to, and its place
         self._done = 0  # end of the last passage
+        self._line = 0  # characters of the open line that are in passages already
 
     def feed(self, fragment: str) -> None:
         """Remember the user's text itself, before the events that come from it."""
@@ -195,7 +197,7 @@ class Reader:
         yield from self._first_clause()
         text = "".join(piece.text for piece in self._pieces)
         if _MAY_END.search(text):
-            groups = sentences(self._pieces, self._language(self._manner))
+            groups = self._sentences(self._pieces)
             sizes = [sum(len(piece.text) for piece in group) for group in groups]
             place, sure = 0, 0
             for number, size in enumerate(sizes[:-1], 1):
@@ -219,7 +221,7 @@ class Reader:
         """The first clause of all, while nothing has been said yet."""
         if self._early and (place := _first_clause("".join(piece.text for piece in self._pieces))):
             head, rest = cut_pieces(self._pieces, place)
-            if len(sentences(head, self._language(self._manner))) == 1:
+            if len(self._sentences(head)) == 1:
                 self._pieces = rest
                 yield self._passage(head, "clause")
 
@@ -227,7 +229,7 @@ class Reader:
         """All that is left: nothing follows that could change it."""
         yield from self._first_clause()
         if _sounds(self._pieces):
-            groups = sentences(self._pieces, self._language(self._manner))
+            groups = self._sentences(self._pieces)
             self._pieces = ()
             for group in groups[:-1]:
                 yield from self._passages(tuple(group), "sentence")
@@ -254,8 +256,19 @@ class Reader:
         if first - self._start > BLOCK:
             self._source, self._start = self._source[first - self._start :], first
 
+    def _sentences(self, pieces: tuple[Spoken, ...]) -> list[list[Spoken]]:
+        """The sentences of open pieces, as if the beginning of their line were still there."""
+        code = self._language(self._manner)
+        if not self._line:
+            return sentences(pieces, code)
+        before = Spoken("x" * min(self._line, _LINE) + " ", (0, 0), phonemes="")
+        first, *rest = sentences((before, *pieces), code)
+        return [first[1:], *rest] if first[1:] else rest
+
     def _passage(self, pieces: tuple[Spoken, ...], ending: Ending) -> Passage:
         self._early = False
+        text = "".join(piece.text for piece in pieces)
+        self._line = len(text) - text.rfind("\n") - 1 if "\n" in text else self._line + len(text)
         first = min(piece.span[0] for piece in pieces)
         last = max(piece.span[1] for piece in pieces)
         source = self._source[first - self._start : last - self._start]

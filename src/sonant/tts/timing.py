@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sonant.records import Word
 from sonant.text.tokens import Token
 
-__all__ = ["FRAME_S", "HOP_S", "LEAD_FRAMES", "levels", "places", "settled", "shifted", "words"]
+__all__ = ["FRAME_S", "HOP_S", "LEAD_FRAMES", "groups", "levels", "places", "settled", "shifted", "words"]
 
 FRAME_S = 600 / 24_000
 LEAD_FRAMES = 2
@@ -77,7 +77,7 @@ def words(
     size = len(frames) - 2
     breaks = _breaks(found)
     result: list[Word] = []
-    for group in _groups(tokens, written, spaced):
+    for group in groups(tokens, written, spaced):
         heard = [index for index in group if tokens[index].phonemes]
         if not heard:
             continue
@@ -106,22 +106,22 @@ def _breaks(found: Sequence[tuple[int, int]]) -> frozenset[int]:
     return frozenset(gaps)
 
 
-def _groups(tokens: Sequence[Token], written: Callable[[tuple[int, int]], str], spaced: bool) -> list[list[int]]:
+def groups(tokens: Sequence[Token], written: Callable[[tuple[int, int]], str], spaced: bool) -> list[list[int]]:
     """Indices of the tokens of each written word; punctuation that holds no word together belongs to none."""
-    groups: list[list[int]] = []
+    found: list[list[int]] = []
     reach = -1  # end of the last group's span
     for index, token in enumerate(tokens):
         if not token.is_word and not _says_something(token):
             continue
         start, end = token.span
-        together = groups and (start < reach or (spaced and _joined(tokens, groups[-1][-1], index, written)))
+        together = found and (start < reach or (spaced and _joined(tokens, found[-1][-1], index, written)))
         if together:
-            groups[-1].append(index)
+            found[-1].append(index)
             reach = max(reach, end)
         else:
-            groups.append([index])
+            found.append([index])
             reach = end
-    return groups
+    return found
 
 
 def _says_something(token: Token) -> bool:
