@@ -79,6 +79,18 @@ def sounds():
     return waveforms, lengths
 
 
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_int8_stays_near_float32(folder, engine, monkeypatch, tmp_path_factory):
+    options = EngineOptions(engine="torch", dtype="float32")
+    monkeypatch.setenv("SONANT_CACHE", str(tmp_path_factory.mktemp("cache")))
+    waveforms, lengths = sounds()
+    exact, frames = open_engine(checkpoint(folder), options).log_probs(waveforms, lengths)
+    near, _ = open_engine(checkpoint(folder), EngineOptions(engine=engine, dtype="int8")).log_probs(waveforms, lengths)
+    for row, count in enumerate(frames):
+        wanted, found = exact[row, :count], near[row, :count]
+        assert 1e-7 < np.linalg.norm(found - wanted) / np.linalg.norm(wanted) < 0.05
+
+
 def test_a_batch_may_mix_languages(folder, options):
     engine = open_engine(checkpoint(folder), options)
     waveforms, lengths = sounds()

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from sonant.engines import binder
+from sonant.engines import binder, quantize
 from sonant.errors import BadInput, UnsupportedCheckpoint
 from sonant.models.wav2vec2.adapters import AdapterCache, stack
 from sonant.models.wav2vec2.config import Wav2Vec2Config
@@ -101,8 +101,8 @@ class GraphCtc:
             return self._graphs[kind]
 
 
-def stored_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """A checkpoint's tensors by canonical key.
+def stored_tensors(checkpoint: Checkpoint, dtype: str) -> dict[str, Tensor]:
+    """A checkpoint's tensors by canonical key, int8 twins of the matrices among them where ``dtype`` asks for them.
 
     Raises:
         UnsupportedCheckpoint: a key is missing, or one that the network doesn't have; names it.
@@ -113,4 +113,7 @@ def stored_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
         raise UnsupportedCheckpoint(f"{checkpoint.id} lacks {len(missing)} parameters of its network: {min(missing)!r}")
     if surplus := stored.keys() - wanted - {UNUSED}:
         raise UnsupportedCheckpoint(f"{checkpoint.id} has a parameter that its network lacks: {min(surplus)!r}")
-    return stored
+    if dtype != "int8":
+        return stored
+    template = recogniser(Wav2Vec2Config.from_hf(checkpoint.config), padded=False)
+    return quantize.with_int8(stored, quantize.matrices([template]), checkpoint.weights)

@@ -25,7 +25,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> GraphCtc:  # noqa: A
         BadInput: a device or dtype that ONNX Runtime doesn't have here.
     """
     plan = runtime.plan(options)
-    stored = stored_tensors(checkpoint)
+    stored = stored_tensors(checkpoint, plan.dtype)
 
     def compile_graph(template: ModelProto) -> Run:
         session = runtime.open_session(template, stored, checkpoint.id, plan)

@@ -25,7 +25,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> GraphCtc:  # noqa: A
         BadInput: a device or dtype that OpenVINO doesn't have here.
     """
     plan = runtime.plan(options)
-    stored = stored_tensors(checkpoint)
+    stored = stored_tensors(checkpoint, plan.dtype)
 
     def compile_graph(template: ModelProto) -> Run:
         compiled = runtime.compile_model(runtime.read(template, stored, checkpoint.id), plan.properties)
