@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "api": ["load_asr", "load_tts", "list_models", "list_voices", "speak", "transcribe"],
+    "api": ["align", "features", "load_asr", "load_tts", "list_models", "list_voices", "speak", "transcribe"],
     "records": ["Audio", "Segment", "Speech", "SpeechChunk", "Transcript", "Voice", "Window", "Word"],
     "errors": [
         "BadInput",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 from sonant.doctor import Doctor, examine
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import open_engine
-from sonant.errors import BadInput
+from sonant.errors import BadInput, UnknownName
 from sonant.records import Audio, Speech, Transcript
 from sonant.weights import catalog, store, voices
 from sonant.weights.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from sonant.asr.ctc import CtcRecognizer
+    from sonant.asr.ctc import CtcRecognizer, Features
     from sonant.asr.pipeline import Recognizer
     from sonant.tts.pipeline import Speaker
 
 __all__ = [
+    "align",
     "doctor",
+    "features",
     "fetch",
     "list_models",
     "list_voices",
@@ -96,6 +99,52 @@ def transcribe(audio: str | Path | Audio, *, model: str | Path = "whisper-base",
     return load_asr(model).transcribe(audio, **options)
 
 
+def align(
+    audio: str | Path | Audio,
+    text: str,
+    *,
+    model: str | Path = "wav2vec2-base-960h",
+    language: str | None = None,
+    **opening: Any,
+) -> Transcript:
+    """Give each word of a known text its time, with a CTC model.
+
+    Args:
+        audio: the recording.
+        text: what is said in it; each line becomes a segment.
+        model: a checkpoint of the wav2vec 2.0 family.
+        language: of the text. One of the nine that sonant speaks has its numbers and symbols written out first;
+            checkpoints with adapters take it as their adapter.
+        **opening: engine, device, dtype, threads, progress, as for ``load_asr``.
+
+    Raises:
+        UnspeakableText: no letter in the text.
+        BadInput: the audio is too short for the text, or the model is no CTC model.
+    """
+    from sonant.text.languages import canonical
+    from sonant.text.normalize import normalize
+
+    recognizer = _ctc(model, opening)
+    spoken = None
+    if language is not None:
+        with contextlib.suppress(UnknownName):
+            spoken = canonical(language)
+    normaliser = partial(normalize, language=spoken) if spoken else None
+    adapter = language if recognizer.engine.config.adapter_attn_dim else None
+    return recognizer.align(audio, text, language=adapter, normaliser=normaliser)
+
+
+def features(
+    audio: str | Path | Audio,
+    layers: int | Sequence[int] = -1,
+    *,
+    model: str | Path = "wav2vec2-base-960h",
+    **opening: Any,
+) -> Features:
+    """Hidden states of a recording; see ``CtcRecognizer.features``, and ``load_asr`` for what ``opening`` takes."""
+    return _ctc(model, opening).features(audio, layers)
+
+
 def list_models() -> tuple[catalog.Row, ...]:
     """Every checkpoint of the catalog."""
     return catalog.rows()
@@ -132,6 +181,20 @@ def path(model: str) -> Path:
 def doctor() -> Doctor:
     """What this machine has, what would be chosen, and why."""
     return examine()
+
+
+def _ctc(model: str | Path, opening: dict[str, Any]) -> CtcRecognizer:
+    """A recogniser of the wav2vec 2.0 family.
+
+    Raises:
+        BadInput: the model is of another family.
+    """
+    from sonant.asr.ctc import CtcRecognizer
+
+    recognizer = load_asr(model, **opening)
+    if not isinstance(recognizer, CtcRecognizer):
+        raise BadInput(f"{model} is no CTC model; this needs one of the wav2vec 2.0 family")
+    return recognizer
 
 
 def _resolve(
