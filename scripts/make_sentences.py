@@ -2,9 +2,9 @@
 
     python scripts/make_sentences.py tests/data/sentences.en.txt
 
-A small grammar of ours: frames of news, talk, stories, instructions, science, business, letters, sport, travel, computing,
-questions, numbers and names, filled from word lists, and a list of homograph sentences that is taken whole. Seeded: the
-same file each time.
+A small grammar of ours: frames of news, talk, stories, instructions, science, business, letters, sport, travel,
+computing, questions, numbers and names, filled from word lists, and a list of homograph sentences that is taken whole.
+Seeded: the same file each time.
 """
 
 from __future__ import annotations
@@ -16,82 +16,106 @@ from pathlib import Path
 
 COUNT = 5000
 
-WORDS = {
-    "first": "Alice Benjamin Charlotte Daniel Eleanor Frederick Grace Hannah Isaac Julia Katherine Leonard Margaret Nathan "
-    "Olivia Patrick Quentin Rebecca Samuel Theresa Ursula Victor Wendy Xavier Yvonne Zachary Amelia Bruno Clara Dominic "
-    "Edith Felix Gloria Harold Irene Jasper Kenneth Laura Miriam Noah Oscar Penelope Raymond Sylvia Thomas Vivian Walter "
-    "Maria Carlos Ahmed Fatima Chen Priya Ivan Olga Kenji Ingrid Pierre Sofia Mohammed Anya Diego Lucia Hiroshi",
-    "last": "Anderson Baxter Caldwell Davenport Ellsworth Fitzgerald Goldstein Harrington Ingram Jefferson Kowalski Lancaster "
-    "Montgomery Newman O'Connor Peterson Quincy Robertson Sullivan Thompson Underwood Vasquez Whitaker Young Zimmerman "
-    "Fernandez Gupta Hernandez Johansson Kim Lopez Martinez Nguyen Patel Rossi Schmidt Tanaka Williams McCarthy Bennett",
-    "city": "London Paris Chicago Boston Denver Seattle Toronto Sydney Berlin Madrid Rome Vienna Prague Warsaw Lisbon Dublin "
-    "Edinburgh Manchester Liverpool Houston Philadelphia Phoenix Atlanta Tokyo Beijing Mumbai Cairo Nairobi Moscow Athens "
-    "Budapest Copenhagen Stockholm Helsinki Oslo Brussels Amsterdam Geneva Milan Barcelona Havana Lima Bogota Istanbul "
-    "Baltimore Cleveland Pittsburgh Milwaukee Minneapolis Cincinnati Sacramento Albuquerque",
-    "country": "France Germany Spain Italy Canada Mexico Brazil Argentina Chile Peru Egypt Kenya Nigeria India China Japan "
-    "Korea Vietnam Thailand Australia Norway Sweden Finland Poland Hungary Greece Turkey Ireland Scotland Portugal Ukraine",
-    "nation": "French German Spanish Italian Canadian Mexican Brazilian Egyptian Indian Chinese Japanese Korean Norwegian "
-    "Swedish Polish Greek Turkish Irish Scottish Portuguese American British Dutch Danish Swiss Russian",
-    "month": "January February March April May June July August September October November December",
-    "day": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
-    "job": "teacher doctor nurse lawyer engineer farmer baker carpenter plumber journalist scientist librarian pilot captain "
-    "mechanic electrician architect accountant musician painter sculptor photographer gardener butcher tailor detective "
-    "soldier sailor judge mayor senator professor student chemist biologist historian economist psychologist translator "
-    "secretary waiter chef driver cyclist athlete coach referee goalkeeper dancer actress comedian magician philosopher",
-    "animal": "dog cat horse cow sheep goat rabbit squirrel fox wolf bear deer eagle owl sparrow crow swan goose duck turtle "
-    "lizard snake frog salmon whale dolphin shark octopus spider beetle butterfly elephant giraffe leopard monkey donkey",
-    "thing": "book lamp table chair window door key clock mirror blanket kettle bottle basket hammer ladder bicycle suitcase "
-    "umbrella guitar piano violin camera telescope microscope notebook envelope newspaper magazine dictionary photograph "
-    "painting statue candle lantern rope bucket shovel engine wheel battery antenna radio television computer keyboard "
-    "telephone bracelet necklace jacket sweater trousers scarf hat glove shoe boot wallet purse pillow mattress cupboard",
-    "place": "library hospital school museum theater restaurant bakery pharmacy station airport harbor lighthouse castle "
-    "cathedral village market garden forest mountain valley river lake beach island desert meadow bridge tunnel factory "
-    "warehouse laboratory office kitchen basement attic balcony courtyard stadium gymnasium cinema gallery embassy court",
-    "idea": "freedom justice patience courage wisdom honesty ambition curiosity jealousy gratitude knowledge memory silence "
-    "language history science politics religion education democracy economy inflation poverty technology friendship "
-    "loneliness happiness imagination discipline responsibility uncertainty creativity tradition prejudice evolution",
-    "adj": "old new small large beautiful strange quiet noisy heavy light bright dark warm cold ancient modern expensive "
-    "cheap dangerous gentle enormous tiny curious careful clumsy delicate familiar foreign fragile generous honest humble "
-    "innocent lazy lively lonely magnificent mysterious narrow nervous ordinary peculiar polite precious proud rough rusty "
-    "serious sharp silent simple smooth splendid stubborn sudden terrible tired ugly unusual vague wealthy wicked wooden "
-    "wounded enthusiastic sophisticated controversial preliminary sustainable",
-    "adv": "slowly quickly quietly loudly carefully suddenly eventually happily sadly angrily gently patiently nervously "
-    "politely rarely often usually probably certainly apparently immediately deliberately accidentally reluctantly "
-    "enthusiastically thoroughly barely nearly recently finally mysteriously simultaneously",
-    "did": "found lost bought sold carried dropped painted repaired broke cleaned hid stole borrowed returned admired ignored "
-    "described photographed examined measured opened closed lifted pushed pulled threw caught washed polished wrapped "
-    "destroyed designed built invented discovered noticed remembered forgot wanted needed liked hated recommended replaced",
-    "do": "find lose buy sell carry drop paint repair break clean hide steal borrow return admire ignore describe examine "
-    "measure open close lift push pull throw catch wash polish wrap destroy design build invent discover notice remember "
-    "forget recommend replace adjust assemble attach calculate compare connect convert copy delete detect download install",
-    "doing": "finding losing buying selling carrying dropping painting repairing breaking cleaning hiding stealing borrowing "
-    "returning admiring ignoring describing examining measuring opening closing lifting pushing pulling throwing catching",
-    "went": "walked ran hurried drove sailed flew climbed wandered traveled marched jumped crawled limped strolled returned",
-    "said": "said whispered shouted replied asked answered muttered explained insisted admitted announced complained agreed",
-    "food": "bread cheese soup chicken rice potatoes tomatoes onions mushrooms spinach broccoli salmon shrimp pasta pizza "
-    "sandwiches pancakes honey butter yogurt chocolate biscuits strawberries raspberries oranges bananas apples grapes "
-    "coffee tea lemonade cinnamon pepper garlic vinegar",
-    "tech": "server database network compiler algorithm interface protocol browser processor router firewall kernel module "
-    "library function variable array pointer thread scheduler cache buffer parser tokenizer encoder decoder classifier "
-    "gradient tensor matrix vector dataset benchmark container pipeline repository branch commit API URL HTML JSON GPU CPU",
-    "disease": "influenza pneumonia diabetes asthma arthritis malaria tuberculosis measles bronchitis hepatitis migraine",
-    "science": "physics chemistry biology geology astronomy mathematics linguistics archaeology psychology meteorology",
-    "element": "hydrogen oxygen carbon nitrogen sodium calcium copper silver gold mercury uranium helium aluminum iron zinc",
-    "weather": "rain snow fog wind thunder lightning hail frost sunshine drizzle",
-    "company": "Northwind Brightwater Silverline Ironbridge Oakfield Riverside Summit Horizon Pinnacle Atlas Meridian Falcon",
-    "sport": "football tennis baseball basketball hockey cricket golf swimming volleyball badminton wrestling gymnastics",
-    "color": "red blue green yellow purple orange brown black white gray pink crimson turquoise",
-    "family": "mother father sister brother uncle aunt cousin grandmother grandfather nephew niece daughter son husband wife",
-    "relation": "before after because although while when since until unless",
-    "small": "two three four five six seven eight nine ten eleven twelve fifteen twenty thirty fifty a hundred",
-    "big": "12 45 99 107 250 318 640 999 1,200 4,750 12,345 98,600 250,000 1,000,000 3,141,592",
-    "year": "1066 1492 1605 1776 1801 1848 1905 1918 1945 1969 1984 1990 1999 2000 2004 2010 2016 2023 2025",
-    "money": "$5 $1.50 $12.99 $250 $1,200 £3.20 £40 €15 €99.95 $3.5 million $2 billion $0.99 $1",
-    "percent": "5% 12% 33% 50% 67.5% 99.9% 100%",
-    "ordinal": "1st 2nd 3rd 4th 5th 10th 11th 12th 20th 21st 22nd 30th 100th",
-    "decimal": "0.5 1.25 2.75 3.14 9.81 37.2 100.1",
-    "brand": "NASA FBI BBC CNN UN EU USA UK IBM NATO UNESCO HIV DNA CEO PhD TV PC DVD",
-}
+WORDS = """
+first: Alice Benjamin Charlotte Daniel Eleanor Frederick Grace Hannah Isaac Julia Katherine Leonard Margaret
+  Nathan Olivia Patrick Quentin Rebecca Samuel Theresa Ursula Victor Wendy Xavier Yvonne Zachary Amelia
+  Bruno Clara Dominic Edith Felix Gloria Harold Irene Jasper Kenneth Laura Miriam Noah Oscar Penelope
+  Raymond Sylvia Thomas Vivian Walter Maria Carlos Ahmed Fatima Chen Priya Ivan Olga Kenji Ingrid Pierre
+  Sofia Mohammed Anya Diego Lucia Hiroshi
+last: Anderson Baxter Caldwell Davenport Ellsworth Fitzgerald Goldstein Harrington Ingram Jefferson Kowalski
+  Lancaster Montgomery Newman O'Connor Peterson Quincy Robertson Sullivan Thompson Underwood Vasquez
+  Whitaker Young Zimmerman Fernandez Gupta Hernandez Johansson Kim Lopez Martinez Nguyen Patel Rossi Schmidt
+  Tanaka Williams McCarthy Bennett
+city: London Paris Chicago Boston Denver Seattle Toronto Sydney Berlin Madrid Rome Vienna Prague Warsaw
+  Lisbon Dublin Edinburgh Manchester Liverpool Houston Philadelphia Phoenix Atlanta Tokyo Beijing Mumbai
+  Cairo Nairobi Moscow Athens Budapest Copenhagen Stockholm Helsinki Oslo Brussels Amsterdam Geneva Milan
+  Barcelona Havana Lima Bogota Istanbul Baltimore Cleveland Pittsburgh Milwaukee Minneapolis Cincinnati
+  Sacramento Albuquerque
+country: France Germany Spain Italy Canada Mexico Brazil Argentina Chile Peru Egypt Kenya Nigeria India
+  China Japan Korea Vietnam Thailand Australia Norway Sweden Finland Poland Hungary Greece Turkey Ireland
+  Scotland Portugal Ukraine
+nation: French German Spanish Italian Canadian Mexican Brazilian Egyptian Indian Chinese Japanese Korean
+  Norwegian Swedish Polish Greek Turkish Irish Scottish Portuguese American British Dutch Danish Swiss
+  Russian
+month: January February March April May June July August September October November December
+day: Monday Tuesday Wednesday Thursday Friday Saturday Sunday
+job: teacher doctor nurse lawyer engineer farmer baker carpenter plumber journalist scientist librarian
+  pilot captain mechanic electrician architect accountant musician painter sculptor photographer gardener
+  butcher tailor detective soldier sailor judge mayor senator professor student chemist biologist historian
+  economist psychologist translator secretary waiter chef driver cyclist athlete coach referee goalkeeper
+  dancer actress comedian magician philosopher
+animal: dog cat horse cow sheep goat rabbit squirrel fox wolf bear deer eagle owl sparrow crow swan goose
+  duck turtle lizard snake frog salmon whale dolphin shark octopus spider beetle butterfly elephant giraffe
+  leopard monkey donkey
+thing: book lamp table chair window door key clock mirror blanket kettle bottle basket hammer ladder bicycle
+  suitcase umbrella guitar piano violin camera telescope microscope notebook envelope newspaper magazine
+  dictionary photograph painting statue candle lantern rope bucket shovel engine wheel battery antenna radio
+  television computer keyboard telephone bracelet necklace jacket sweater trousers scarf hat glove shoe boot
+  wallet purse pillow mattress cupboard
+place: library hospital school museum theater restaurant bakery pharmacy station airport harbor lighthouse
+  castle cathedral village market garden forest mountain valley river lake beach island desert meadow bridge
+  tunnel factory warehouse laboratory office kitchen basement attic balcony courtyard stadium gymnasium
+  cinema gallery embassy court
+idea: freedom justice patience courage wisdom honesty ambition curiosity jealousy gratitude knowledge memory
+  silence language history science politics religion education democracy economy inflation poverty
+  technology friendship loneliness happiness imagination discipline responsibility uncertainty creativity
+  tradition prejudice evolution
+adj: old new small large beautiful strange quiet noisy heavy light bright dark warm cold ancient modern
+  expensive cheap dangerous gentle enormous tiny curious careful clumsy delicate familiar foreign fragile
+  generous honest humble innocent lazy lively lonely magnificent mysterious narrow nervous ordinary peculiar
+  polite precious proud rough rusty serious sharp silent simple smooth splendid stubborn sudden terrible
+  tired ugly unusual vague wealthy wicked wooden wounded enthusiastic sophisticated controversial
+  preliminary sustainable
+adv: slowly quickly quietly loudly carefully suddenly eventually happily sadly angrily gently patiently
+  nervously politely rarely often usually probably certainly apparently immediately deliberately
+  accidentally reluctantly enthusiastically thoroughly barely nearly recently finally mysteriously
+  simultaneously
+did: found lost bought sold carried dropped painted repaired broke cleaned hid stole borrowed returned
+  admired ignored described photographed examined measured opened closed lifted pushed pulled threw caught
+  washed polished wrapped destroyed designed built invented discovered noticed remembered forgot wanted
+  needed liked hated recommended replaced
+do: find lose buy sell carry drop paint repair break clean hide steal borrow return admire ignore describe
+  examine measure open close lift push pull throw catch wash polish wrap destroy design build invent
+  discover notice remember forget recommend replace adjust assemble attach calculate compare connect convert
+  copy delete detect download install
+doing: finding losing buying selling carrying dropping painting repairing breaking cleaning hiding stealing
+  borrowing returning admiring ignoring describing examining measuring opening closing lifting pushing
+  pulling throwing catching
+went: walked ran hurried drove sailed flew climbed wandered traveled marched jumped crawled limped strolled
+  returned
+said: said whispered shouted replied asked answered muttered explained insisted admitted announced
+  complained agreed
+food: bread cheese soup chicken rice potatoes tomatoes onions mushrooms spinach broccoli salmon shrimp pasta
+  pizza sandwiches pancakes honey butter yogurt chocolate biscuits strawberries raspberries oranges bananas
+  apples grapes coffee tea lemonade cinnamon pepper garlic vinegar
+tech: server database network compiler algorithm interface protocol browser processor router firewall kernel
+  module library function variable array pointer thread scheduler cache buffer parser tokenizer encoder
+  decoder classifier gradient tensor matrix vector dataset benchmark container pipeline repository branch
+  commit API URL HTML JSON GPU CPU
+disease: influenza pneumonia diabetes asthma arthritis malaria tuberculosis measles bronchitis hepatitis
+  migraine
+science: physics chemistry biology geology astronomy mathematics linguistics archaeology psychology
+  meteorology
+element: hydrogen oxygen carbon nitrogen sodium calcium copper silver gold mercury uranium helium aluminum
+  iron zinc
+weather: rain snow fog wind thunder lightning hail frost sunshine drizzle
+company: Northwind Brightwater Silverline Ironbridge Oakfield Riverside Summit Horizon Pinnacle Atlas
+  Meridian Falcon
+sport: football tennis baseball basketball hockey cricket golf swimming volleyball badminton wrestling
+  gymnastics
+color: red blue green yellow purple orange brown black white gray pink crimson turquoise
+family: mother father sister brother uncle aunt cousin grandmother grandfather nephew niece daughter son
+  husband wife
+relation: before after because although while when since until unless
+small: two three four five six seven eight nine ten eleven twelve fifteen twenty thirty fifty a hundred
+big: 12 45 99 107 250 318 640 999 1,200 4,750 12,345 98,600 250,000 1,000,000 3,141,592
+year: 1066 1492 1605 1776 1801 1848 1905 1918 1945 1969 1984 1990 1999 2000 2004 2010 2016 2023 2025
+money: $5 $1.50 $12.99 $250 $1,200 £3.20 £40 €15 €99.95 $3.5 million $2 billion $0.99 $1
+percent: 5% 12% 33% 50% 67.5% 99.9% 100%
+ordinal: 1st 2nd 3rd 4th 5th 10th 11th 12th 20th 21st 22nd 30th 100th
+decimal: 0.5 1.25 2.75 3.14 9.81 37.2 100.1
+brand: NASA FBI BBC CNN UN EU USA UK IBM NATO UNESCO HIV DNA CEO PhD TV PC DVD
+"""
 
 FRAMES = """
 {first} {did} the {adj} {thing} in the {place}.
@@ -284,7 +308,8 @@ The pasty man ate a pasty.
 
 
 def pools() -> dict[str, list[str]]:
-    lists = {name: text.split() for name, text in WORDS.items()}
+    entries = (entry.partition(":") for entry in re.split(r"\n(?! )", WORDS.strip()))
+    lists = {name: words.split() for name, _, words in entries}
     lists["small"] = ["a hundred" if word == "hundred" else word for word in lists["small"] if word != "a"]
     money = " ".join(lists["money"]).replace(" million", "_million").replace(" billion", "_billion").split()
     lists["money"] = [word.replace("_", " ") for word in money]
@@ -320,7 +345,8 @@ def main() -> None:
             sentences[fill(frame, lists, draw)] = None
     chosen = list(sentences)[:COUNT]
     Path(sys.argv[1]).write_text("\n".join(chosen) + "\n", encoding="utf-8")
-    print(f"{len(chosen)} sentences, {sum(len(s.split()) for s in chosen)} words, {len(set(' '.join(chosen).lower().split()))} kinds")
+    words = " ".join(chosen).lower().split()
+    print(f"{len(chosen)} sentences, {len(words)} words, {len(set(words))} kinds")
 
 
 if __name__ == "__main__":

@@ -90,12 +90,21 @@ class EnglishG2P:
         phonemes = between.join(part.phonemes for part in sounding)
         source = next((part.source for part in sounding if part.source in ("letters", "espeak", "spelled")), None)
         phonemes = stress.restress(phonemes, first.source.stress)
+        if first.text == "point" and first.source.rule != "text":
+            phonemes = stress.restress(phonemes, -2)  # "three point one"
         # The voices know the tap as T and no glottal stop.
         phonemes = phonemes.replace("ɾ", "T").replace("ʔ", "t")
         return Reading(phonemes, source or (sounding[0].source if sounding else "silent"))
 
     def _compound(self, group: list[Piece], context: Context) -> list[Reading]:
         """Readings of the parts of a compound, the longest known parts first, from the right."""
+        ending = group[-1]
+        if len(group) > 1 and ending.text.lower() in ("'s", "’s"):
+            owner = self._compound(group[:-1], context)
+            last = max((place for place, part in enumerate(owner) if part.phonemes), default=None)
+            if last is not None:
+                owner[last] = Reading(stress.add_s(owner[last].phonemes, self._words.british), owner[last].source)
+                return owner
         units = [(text, part.tag) for part in group for text in subwords(part.text)]
         readings: list[Reading] = [Reading("", "silent")] * len(units)
         right = len(units)

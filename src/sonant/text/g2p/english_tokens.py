@@ -41,7 +41,7 @@ _CHUNK = re.compile(r"\S+")
 _EDGE = frozenset("\"“”„«»()[]{}<>¿¡*_~|#=—–―…‘’'`´,;:!?./\\-•·")
 _ELLIPSIS = re.compile(r"\.{2,}|…+")
 _DASH = re.compile(r"[-—–―]+")
-_APOSTROPHES = "'’‘`´"
+_APOSTROPHES = "'’‘"
 _CLIPPED = re.compile(r"(?i)['’](?:em|tis|twas|til|till|cause|cos|coz|cuz|bout|n|round|s|d|ll|re|ve|m)(?![^\W_])")
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+(?:[^\W\d_]\.?)?|[^\W\d_]{1,2}(?:\.[^\W\d_]{1,2})+\.?")
 _CONTRACTION = re.compile(r"(?i)(?:(?<=[^\W\d_])n['’]t|(?<=[^\W_])['’](?:s|m|d|re|ve|ll))$")
@@ -62,13 +62,14 @@ def cut(pieces: Sequence[Spoken]) -> list[Piece]:
         place += len(piece.text)
     owners = [(start, piece) for start, piece in zip(starts, pieces, strict=True) if piece.text or piece.phonemes]
     result: list[Piece] = []
-    begin = 0
+    begin, stop = 0, len(text.rstrip())
     quoted = False
     fixed: list[tuple[int, Spoken | None]] = [(at, piece) for at, piece in owners if piece.phonemes is not None]
     for until, whole in [*fixed, (len(text), None)]:
         for chunk in _CHUNK.finditer(text, begin, until):
             at = chunk.start()
-            for part, quote in _parts(chunk[0], quoted):
+            ends = chunk.end() == stop
+            for part, quote in _parts(chunk[0], quoted, ends):
                 result.append(_piece(text, at, at + len(part), owners, quote))
                 at += len(part)
                 quoted = quote == "“" or (quoted and quote != "”")
@@ -93,10 +94,11 @@ def _aligned(piece: Spoken) -> bool:
     return piece.rule == "text" and piece.span[1] - piece.span[0] == len(piece.text)
 
 
-def _parts(chunk: str, quoted: bool) -> Iterator[tuple[str, str]]:
+def _parts(chunk: str, quoted: bool, ends: bool) -> Iterator[tuple[str, str]]:
     """Cut what stands between white space: parts, and what quotation mark a single quote is.
 
     ``quoted`` is whether a single quotation mark is open: it says whether "dogs'" ends a quotation or owns something.
+    ``ends`` is whether the sentence ends here: the dot of "U.S." is then its full stop.
     """
     start, end = 0, len(chunk)
     while start < end and chunk[start] in _EDGE and not _CLIPPED.match(chunk, start, end):
@@ -107,7 +109,7 @@ def _parts(chunk: str, quoted: bool) -> Iterator[tuple[str, str]]:
         quoted = quoted or opens
         start += step
     tail: list[tuple[str, str]] = []
-    while start < end and chunk[end - 1] in _EDGE and not _DOTTED.fullmatch(chunk, start, end):
+    while start < end and chunk[end - 1] in _EDGE and (ends or not _DOTTED.fullmatch(chunk, start, end)):
         last = chunk[end - 1]
         step = end - start - len(chunk[start:end].rstrip(last)) if last in ".…-—–―" else 1
         closes = last in _APOSTROPHES and (quoted or not chunk[end - 2].isalnum())
@@ -142,7 +144,9 @@ def _contraction(word: str) -> Iterator[str]:
         yield word
 
 
-_CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")
+_CAMEL = re.compile(
+    r"(?<=[^\W\d_A-Z])(?<!Mc)(?<!Mac)(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)"
+)
 _RUNS = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)*|.", re.DOTALL)
 
 

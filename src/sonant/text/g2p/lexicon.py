@@ -34,9 +34,9 @@ class Entry:
 class Lexicon:
     """Entries of one accent. Safe from many threads: the bytes never change, the cache only grows."""
 
-    def __init__(self, raw: bytes) -> None:
-        """Take the unpacked file."""
-        self._raw = raw
+    def __init__(self, raw: bytes, own: Mapping[str, str] | None = None) -> None:
+        """Take the unpacked file, and words of our own that come before it."""
+        self._raw, self._own = raw, own or {}
         self._known: dict[str, tuple[Entry | None, Entry | None]] = {}
 
     def gold(self, word: str) -> Entry | None:
@@ -64,6 +64,8 @@ class Lexicon:
         """Binary search for the line that begins with the word and a tab."""
         if not word:
             return None
+        if word in self._own:
+            return Entry(self._own[word], gold=True)
         raw, wanted = self._raw, word.encode("utf-8", "surrogatepass")
         low, high = 0, len(raw)
         while low < high:
@@ -103,4 +105,11 @@ def open_lexicon(british: bool) -> Lexicon:
     """The dictionary of an accent; unpacked once a process (about 20 ms, 5 MB)."""
     name = f"lexicon_{'gb' if british else 'us'}.txt.gz"
     packed = resources.files("sonant.text").joinpath("data", name).read_bytes()
-    return Lexicon(gzip.decompress(packed))
+    return Lexicon(gzip.decompress(packed), _own(british))
+
+
+def _own(british: bool) -> dict[str, str]:
+    """``lexicon_own.tsv``: words of today that misaki's dictionaries lack."""
+    text = resources.files("sonant.text").joinpath("data", "lexicon_own.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
+    return {word: gb if british else us for word, us, gb in rows}
