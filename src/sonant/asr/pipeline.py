@@ -5,7 +5,7 @@ Everything here is NumPy; the network is behind ``engines.base.Seq2Seq``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sonant.asr.facts import alignment_heads, facts_of
 from sonant.asr.language import LanguageGuess
+from sonant.asr.live import LiveOptions, LiveUpdate, live
 from sonant.asr.longform import Report
 from sonant.asr.session import Session
 from sonant.asr.source import open_sound
@@ -115,6 +116,22 @@ class Recognizer:
             session = self._session(replace(self._options(options, changes), language=None), report)
             session.begin(sound)
             return session.detect(session.first_frame)
+
+    def stream(
+        self, blocks: Iterable[NDArray[np.float32]], options: LiveOptions | None = None, **changes: Any
+    ) -> Iterator[LiveUpdate]:
+        """Words of sound that is still arriving, an update for each block and one for the end.
+
+        Args:
+            blocks: (n,) float32 samples at 16 kHz, of any size.
+            options: how; None is the default.
+            **changes: options by name, over those of ``options``.
+
+        Raises:
+            UnreadableAudio: a sample is NaN or infinite.
+            BadInput: an option that can't be used, or one that this model can't do.
+        """
+        return live(self, blocks, options, changes)
 
     def _listen(self, session: Session, sound: Any, progress: Progress | None) -> Iterator[Segment]:
         session.begin(sound)
