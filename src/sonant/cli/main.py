@@ -26,6 +26,7 @@ COMMANDS = {  # name: what it does; the module sonant.cli.<name> holds a functio
     "models": "List, fetch, verify and find models.",
     "voices": "List the voices of a synthesiser.",
     "explain": "Show how a text would be said, without saying it.",
+    "export": "Write a model as ONNX files that run without sonant.",
     "doctor": "Show what this machine has, and what sonant would choose on it.",
 }
 

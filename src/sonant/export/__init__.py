@@ -1,1 +1,1 @@
-"""Models as ONNX files that need nothing of sonant: ``export.whisper``, ``export.kokoro``. Imports no framework itself."""
+"""Models as ONNX files that need nothing of sonant; ``whisper`` and ``kokoro`` do it, nothing is imported here."""
