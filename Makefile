@@ -4,19 +4,22 @@ RUN    := .venv/bin
 DEV    := .venv-dev/bin
 JOBS   ?= 2
 
-.PHONY: demo test test-weights check format templates clean
+.PHONY: demo test test-weights test-exhaustive check format templates clean
 
 demo: .venv/ready  ## speak a paragraph, hear it again, compare
 	$(RUN)/python examples/demo.py out
 
 test: .venv-dev/ready  ## default suite: offline, no weights
-	$(DEV)/python -m pytest -m "not weights and not peers" -n $(JOBS)
+	$(DEV)/python -m pytest -m "not weights and not peers and not exhaustive" -n $(JOBS)
 
 test-weights: .venv-dev/peers  ## suites on real checkpoints and against the original packages
 	$(DEV)/sonant models fetch whisper-base
 	$(DEV)/sonant models fetch whisper-tiny.en
 	$(DEV)/sonant models fetch kokoro-82m
-	$(DEV)/python -m pytest -m "weights or peers"
+	$(DEV)/python -m pytest -m "(weights or peers) and not exhaustive" --durations 15
+
+test-exhaustive: .venv-dev/peers  ## every clip against the original packages: many minutes
+	$(DEV)/python -m pytest -m exhaustive
 
 check: .venv-dev/ready  ## format, lint, types, import contracts, file sizes
 	$(DEV)/ruff format --check .
