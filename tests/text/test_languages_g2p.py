@@ -182,6 +182,23 @@ def test_pitch_accent_stands_in_the_tag():
     assert after_accent == ["LH", "L"]
 
 
+def test_pitch_accent_is_marked_where_asked_for():
+    converter("j")
+    from sonant.text.g2p.japanese import load as load_japanese
+
+    def marked(text):
+        return join(load_japanese(accent=True)([Spoken(text, (0, len(text)))]))
+
+    assert marked("箸で食べる。") == "hˈaɕi de tabˈeɾɯ."
+    assert marked("橋で待つ。") == "haɕˈi de mˈaʦɨ."
+    assert marked("端") == "haɕi", "no fall, no mark"
+    assert marked("昨日") == "kʲinˈoː"
+    for case in cases("ja"):
+        plain = join(load("j")(normalize([Spoken(case["text"], (0, len(case["text"])))], "j")))
+        pieces = normalize([Spoken(case["text"], (0, len(case["text"])))], "j")
+        assert join(load_japanese(accent=True)(pieces)).replace("ˈ", "") == plain.replace("ˈ", "")
+
+
 @pytest.mark.parametrize("text", ["안녕", "Привет"])
 @pytest.mark.parametrize("code", ["j", "z"])
 def test_other_scripts_are_refused_not_dropped(code, text):

@@ -109,8 +109,12 @@ def _nasal(following: str) -> str:
     return "n" if following[:1] in ("n", "t", "d", "ɾ", "z") else "ɴ"
 
 
-def phonemes(reading: str) -> str:
+def phonemes(reading: str, accented: int | None = None) -> str:
     """Symbols for one word's katakana reading; "ー" is ː, "ッ" is ʔ, "ン" takes the place of the sound after it.
+
+    Args:
+        reading: katakana.
+        accented: number of the mora, from 0, behind which the pitch falls: its vowel gets "ˈ" before it.
 
     Raises:
         UnspeakableText: a character that isn't katakana.
@@ -136,4 +140,9 @@ def phonemes(reading: str) -> str:
             sounds[index] = _nasal(sounds[index + 1] if index + 1 < len(sounds) else "")
         elif sounds[index] == "ッ":
             sounds[index] = "ʔ"
+    if accented is not None:
+        # A mora without a vowel of its own leaves the mark to the one before it.
+        bearer = next((index for index in range(accented, -1, -1) if sounds[index][-1] in "aiɯeoɨ"), None)
+        if bearer is not None:
+            sounds[bearer] = f"{sounds[bearer][:-1]}ˈ{sounds[bearer][-1]}"
     return "".join(sounds)
