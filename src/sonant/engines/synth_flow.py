@@ -33,7 +33,7 @@ class Parts(Protocol):
     def decode(
         self, text: Floats, pitch: Floats, energy: Floats, source: Floats, style: Floats, lengths: Ints
     ) -> Floats:
-        """Spectra (B, n_fft + 2, columns)."""
+        """Spectra (B, columns, n_fft + 2); the source has the same shape."""
 
 
 class SynthFlow:
@@ -98,8 +98,8 @@ class SynthFlow:
             )
             for i, (length, seed) in enumerate(zip(lengths, seeds, strict=True))
         ]
-        made = self.parts.decode(text, pitch, energy, _stack_columns(spectra), style, lengths)
-        return [spectrum.waveform(made[i, :, : each.shape[1]], net) for i, each in enumerate(spectra)]
+        made = self.parts.decode(text, pitch, energy, _stack(spectra), style, lengths)
+        return [spectrum.waveform(made[i, : len(each)], net) for i, each in enumerate(spectra)]
 
     def _groups(self, frames: Sequence[int]) -> list[list[int]]:
         """Rows to decode together, longest first."""
@@ -150,12 +150,4 @@ def _stack(rows: Sequence[Floats]) -> Floats:
     out = np.zeros((len(rows), max(len(row) for row in rows), rows[0].shape[1]), np.float32)
     for place, row in zip(out, rows, strict=True):
         place[: len(row)] = row
-    return out
-
-
-def _stack_columns(rows: Sequence[Floats]) -> Floats:
-    """(B, C, longest) of (C, N_i) rows, zeros behind."""
-    out = np.zeros((len(rows), rows[0].shape[0], max(row.shape[1] for row in rows)), np.float32)
-    for place, row in zip(out, rows, strict=True):
-        place[:, : row.shape[1]] = row
     return out

@@ -14,6 +14,8 @@ from sonant.engines.synth_flow import Floats, Ints, SynthFlow
 from sonant.errors import CorruptFile, UnsupportedCheckpoint
 from sonant.models.kokoro import fold, graph_decoder, graph_text, names
 from sonant.models.kokoro.config import KokoroConfig
+from sonant.models.kokoro.dress import Dressing, dressed_keys
+from sonant.models.kokoro.graph_layers import Form
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor, to_float32
 
@@ -27,35 +29,37 @@ Compile = Callable[[Part, ModelProto, Mapping[str, Tensor]], Run]
 class GraphParts:
     """The ``Parts`` protocol over compiled templates, each made when it is first needed."""
 
-    def __init__(self, runs: Mapping[Part, Run]) -> None:
-        self.runs = runs
+    def __init__(self, config: KokoroConfig, runs: Mapping[Part, Run], dressings: Mapping[Part, Dressing]) -> None:
+        self.config, self.runs, self.dressings = config, runs, dressings
 
     def text(self, tokens: Ints, style: Floats, lengths: Ints) -> tuple[Floats, Floats, Floats]:
         """See ``Parts``."""
-        durations, prosody, text = self.runs["text"]({"tokens": tokens, "style": style, "lengths": lengths})
+        second = np.ascontiguousarray(style[:, self.config.style :])
+        durations, prosody, text = self.runs["text"]({"tokens": tokens, "style": second, "lengths": lengths})
         return durations, prosody, text
 
     def prosody(self, frames: Floats, style: Floats, lengths: Ints) -> tuple[Floats, Floats]:
         """See ``Parts``."""
-        pitch, energy = self.runs["prosody"]({"frames": frames, "style": style, "lengths": lengths})
+        dressing = self.dressings["prosody"](style[:, self.config.style :])
+        pitch, energy = self.runs["prosody"]({"frames": frames, "dressing": dressing, "lengths": lengths})
         return pitch, energy
 
     def decode(
         self, text: Floats, pitch: Floats, energy: Floats, source: Floats, style: Floats, lengths: Ints
     ) -> Floats:
         """See ``Parts``."""
-        feeds = {
+        feeds: dict[str, NDArray[Any]] = {
             "text": text,
             "pitch": pitch,
             "energy": energy,
             "source": source,
-            "style": style,
+            "dressing": self.dressings["decoder"](style[:, : self.config.style]),
             "lengths": lengths,
         }
         return self.runs["decoder"](feeds)[0]
 
 
-def open_graphs(checkpoint: Checkpoint, compile_part: Compile, description: str) -> SynthFlow:
+def open_graphs(checkpoint: Checkpoint, compile_part: Compile, form: Form, description: str) -> SynthFlow:
     """Build the templates of a checkpoint and compile them.
 
     Raises:
@@ -64,14 +68,17 @@ def open_graphs(checkpoint: Checkpoint, compile_part: Compile, description: str)
     config = KokoroConfig.from_hexgrad(checkpoint.config)
     stored = stored_tensors(checkpoint)
     shapes = fold.derived_shapes(names.shapes(checkpoint.config))
-    merge = fold.source_weights(stored, checkpoint.id)
-    tensors = fold.derived(stored, checkpoint.id)
-    runs: dict[Part, Run] = {
-        "text": compile_part("text", graph_text.text(config, shapes), tensors),
-        "prosody": compile_part("prosody", graph_text.prosody(config, shapes), tensors),
-        "decoder": compile_part("decoder", graph_decoder.decoder(config, shapes), tensors),
+    tensors = fold.derived(stored)
+    dressings: dict[Part, Dressing] = {
+        "prosody": Dressing(stored, list(dressed_keys(shapes, "predictor."))),
+        "decoder": Dressing(stored, list(dressed_keys(shapes, "decoder."))),
     }
-    return SynthFlow(config, GraphParts(runs), merge, description)
+    runs: dict[Part, Run] = {
+        "text": compile_part("text", graph_text.text(config, shapes, form), tensors),
+        "prosody": compile_part("prosody", graph_text.prosody(config, shapes, form), tensors),
+        "decoder": compile_part("decoder", graph_decoder.decoder(config, shapes, form), tensors),
+    }
+    return SynthFlow(config, GraphParts(config, runs, dressings), fold.source_weights(stored), description)
 
 
 def stored_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from sonant.engines.engine_onnxruntime import runtime
 from sonant.engines.synth_flow import SynthFlow
 from sonant.engines.synth_graph import Part, Run, open_graphs
 from sonant.errors import BadInput
+from sonant.models.kokoro.graph_layers import Form
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
 
@@ -39,4 +40,5 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
 
         return run
 
-    return open_graphs(checkpoint, compile_part, f"onnxruntime {ort.__version__}, {plan.device}, {plan.dtype}")
+    description = f"onnxruntime {ort.__version__}, {plan.device}, {plan.dtype}"
+    return open_graphs(checkpoint, compile_part, Form(channels_last=False), description)

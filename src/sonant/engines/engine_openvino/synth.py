@@ -1,10 +1,20 @@
-"""Kokoro in OpenVINO."""
+"""Kokoro in OpenVINO: the decoder in static lengths, so that it is compiled into few large kernels.
+
+OpenVINO fuses a chain of elementwise work only where shapes are static, and that work costs as much as the convolutions
+otherwise. So the decoder is compiled for a ladder of lengths, each when it is first needed; an utterance is padded to
+the next rung, and masks keep the padding out of its sound. The rung depends on the utterance alone, so that equal
+requests give equal samples.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import queue
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import Any
 
+import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 from onnx import ModelProto
@@ -13,10 +23,95 @@ from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
 from sonant.engines.synth_flow import SynthFlow
 from sonant.engines.synth_graph import Part, Run, open_graphs
+from sonant.errors import BadInput
+from sonant.models.kokoro.config import KokoroConfig
+from sonant.models.kokoro.graph_layers import Form
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
 
-__all__ = ["open"]
+__all__ = ["open", "rung"]
+
+SMALLEST_RUNG = 64  # frames: 1.6 s of speech
+RUNGS_KEPT = 4  # compiled at a time; in bfloat16 each holds about 190 MB
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def rung(frames: int) -> int:
+    """The length that an utterance of so many frames is padded to: 64, 96, 128, 192, 256, 384, ..."""
+    length = SMALLEST_RUNG
+    while length < frames:
+        length = length * 3 // 2 if length & (length - 1) == 0 else length * 4 // 3
+    return length
+
+
+class Graph:
+    """A compiled graph that several threads may run; its requests are kept, because their memory is costly to make."""
+
+    def __init__(self, compiled: runtime.Compiled) -> None:
+        self.compiled = compiled
+        self.outputs = [output.any_name for output in compiled.model.outputs]
+        self.idle: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
+
+    def __call__(self, feeds: Arrays) -> list[NDArray[Any]]:
+        """Outputs in the graph's order."""
+        try:
+            request = self.idle.get_nowait()
+        except queue.Empty:
+            request = self.compiled.model.create_infer_request()
+        request.infer(dict(feeds))
+        made = [request.get_tensor(name).data.copy() for name in self.outputs]
+        self.idle.put(request)
+        return made
+
+
+class Ladder:
+    """The decoder's graph compiled for a rung at a time; the least recently used one goes when there are too many."""
+
+    def __init__(self, template: ModelProto, compile_sizes: Callable[[Mapping[str, int]], Graph], per: int) -> None:
+        self.template, self.compile_sizes, self.per = template, compile_sizes, per
+        self.inputs = {row.name: _dimensions(row) for row in template.graph.input}
+        self.outputs = [_dimensions(row) for row in template.graph.output]
+        self.graphs: OrderedDict[tuple[int, int], Graph] = OrderedDict()
+        self.lock = Lock()
+
+    def __call__(self, feeds: Arrays) -> list[NDArray[Any]]:
+        """The outputs, as long as the inputs ask for."""
+        batch, frames = feeds["text"].shape[:2]
+        own, padded = self._sizes(batch, frames), self._sizes(batch, rung(frames))
+        made = self._graph(batch, rung(frames), padded)(
+            {name: _fit(feeds[name], [padded.get(d, d) for d in dims]) for name, dims in self.inputs.items()}
+        )
+        return [
+            array[tuple(slice(own.get(d, d)) for d in dims)] for array, dims in zip(made, self.outputs, strict=True)
+        ]
+
+    def _sizes(self, batch: int, frames: int) -> dict[Any, int]:
+        return {"B": batch, "F": frames, "2F": 2 * frames, "N": frames * self.per + 1}
+
+    def _graph(self, batch: int, frames: int, sizes: Mapping[str, int]) -> Graph:
+        with self.lock:
+            key = (batch, frames)
+            if key not in self.graphs:
+                self.graphs[key] = self.compile_sizes(sizes)
+                if len(self.graphs) > RUNGS_KEPT:
+                    self.graphs.popitem(last=False)
+            self.graphs.move_to_end(key)
+            return self.graphs[key]
+
+
+def _dimensions(row: Any) -> list[int | str]:
+    """Sizes of an input or output; words are dynamic."""
+    return [d.dim_param or d.dim_value for d in row.type.tensor_type.shape.dim]
+
+
+def _fit(array: NDArray[Any], shape: list[int]) -> NDArray[Any]:
+    """Zeros behind, up to a shape."""
+    if list(array.shape) == shape:
+        return array
+    made = np.zeros(shape, array.dtype)
+    made[tuple(slice(size) for size in array.shape)] = array
+    return made
 
 
 def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: A001  the name every engine has
@@ -27,20 +122,22 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
         BadInput: a device or dtype that OpenVINO doesn't have here.
     """
     plan = runtime.plan(options)
+    if plan.dtype == "int8":
+        raise BadInput("the openvino engine has no int8 for speech; allowed: auto, float32, bfloat16")
+    per_frame = 2 * KokoroConfig.from_hexgrad(checkpoint.config).generator.columns_per_half_frame
 
     def compile_part(part: Part, template: ModelProto, tensors: Mapping[str, Tensor]) -> Run:
-        properties = dict(plan.properties)
         if part != "decoder":  # durations and pitch stay exact: they decide what is said when
-            properties["INFERENCE_PRECISION_HINT"] = "f32"
-        compiled = runtime.compile_model(runtime.read(template, tensors, checkpoint.id), properties)
-        outputs = [output.any_name for output in compiled.model.outputs]
+            exact = plan.properties | {"INFERENCE_PRECISION_HINT": "f32"}
+            return Graph(runtime.compile_model(runtime.read(template, tensors, checkpoint.id), exact))
 
-        def run(feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-            request = compiled.model.create_infer_request()
-            request.infer(dict(feeds))
-            return [request.get_tensor(name).data.copy() for name in outputs]
+        def compile_sizes(sizes: Mapping[str, int]) -> Graph:
+            bound = runtime.read(template, tensors, checkpoint.id)
+            shapes = {row.name: [sizes.get(d, d) for d in _dimensions(row)] for row in template.graph.input}
+            bound.model.reshape(shapes)
+            return Graph(runtime.compile_model(bound, plan.properties))
 
-        return run
+        return Ladder(template, compile_sizes, per_frame)
 
-    version = ov.__version__.split("-")[0]
-    return open_graphs(checkpoint, compile_part, f"openvino {version}, cpu, {plan.dtype} ({plan.reason})")
+    description = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
+    return open_graphs(checkpoint, compile_part, Form(channels_last=True), description)

@@ -145,6 +145,8 @@ def _generator(fields: Mapping[str, Any], hidden: int) -> GeneratorConfig:
     kernels = zip(config.upsample_kernel_sizes, config.upsample_rates, strict=True)
     if any(kernel != 2 * rate for kernel, rate in kernels):
         raise UnsupportedCheckpoint("Kokoro's istftnet.upsample_kernel_sizes must be twice the upsample_rates")
+    if any(rate % 2 for rate in config.upsample_rates):
+        raise UnsupportedCheckpoint(f"Kokoro's istftnet.upsample_rates must be even: {list(config.upsample_rates)}")
     if config.n_fft != 4 * config.hop:
         raise UnsupportedCheckpoint(
             f"Kokoro's istftnet: gen_istft_n_fft {config.n_fft} must be 4 x gen_istft_hop_size {config.hop}"

@@ -10,62 +10,61 @@ import onnx
 
 from sonant.models.graph_builder import GraphBuilder
 from sonant.models.kokoro.config import KokoroConfig
-from sonant.models.kokoro.graph_layers import Layers, Shapes
+from sonant.models.kokoro.dress import dressed_keys
+from sonant.models.kokoro.graph_layers import Form, Layers, Shapes
 
 __all__ = ["prosody", "text"]
 
 MASKED = -1e9  # added to the scores of symbols past the end; -inf would make a row of them NaN
 
 
-def text(config: KokoroConfig, shapes: Shapes) -> onnx.ModelProto:
+def text(config: KokoroConfig, shapes: Shapes, form: Form) -> onnx.ModelProto:
     """Symbols to durations and features.
 
-    Inputs: ``tokens`` (B, T) int64, ``style`` (B, 2 x style), ``lengths`` (B,) int64.
+    Inputs: ``tokens`` (B, T) int64, ``style`` (B, style) its second half, ``lengths`` (B,) int64.
     Outputs: ``durations`` (B, T) in frames at speed 1, not rounded; ``prosody`` (B, T, hidden + style);
     ``text`` (B, T, hidden).
     """
     graph = GraphBuilder("kokoro_text", shapes)
-    layers = Layers(graph)
+    layers = Layers(graph, form)
     tokens = graph.input("tokens", "int64", ("B", "T"))
-    style = layers.half(graph.input("style", "float32", ("B", 2 * config.style)), config.style, second=True)
+    style = graph.input("style", "float32", ("B", config.style))
     lengths = graph.input("lengths", "int64", ("B",))
     steps = graph.op("Shape", tokens, start=1, end=2)
-    mask = layers.mask(lengths, steps)  # (B, 1, T)
-    read = graph.linear(_albert(graph, config, tokens, mask), "bert_encoder")
-    features = _durations(graph, layers, config, read, style, lengths)
-    spoken = layers.lstm(features, "predictor.lstm", lengths, config.hidden)
+    heard = layers.mask(lengths, steps, last=False)  # (B, 1, T)
+    read = graph.linear(_albert(graph, config, tokens, heard), "bert_encoder")
+    features = _durations(layers, config, read, style, lengths)
+    spoken = layers.lstm(features, "predictor.lstm", lengths)
     chances = graph.op("Sigmoid", graph.linear(spoken, "predictor.duration_proj.linear_layer"))
     durations = graph.op("ReduceSum", chances, graph.constant([2]), keepdims=0)
     graph.output("durations", durations, "float32", ("B", "T"))
     graph.output("prosody", features, "float32", ("B", "T", config.hidden + config.style))
-    encoded = _text_encoder(graph, layers, config, tokens, lengths, mask)
+    encoded = _text_encoder(layers, config, tokens, lengths, layers.mask(lengths, steps))
     graph.output("text", encoded, "float32", ("B", "T", config.hidden))
     return graph.build()
 
 
-def prosody(config: KokoroConfig, shapes: Shapes) -> onnx.ModelProto:
+def prosody(config: KokoroConfig, shapes: Shapes, form: Form) -> onnx.ModelProto:
     """Features of each frame to pitch and energy.
 
-    Inputs: ``frames`` (B, F, hidden + style), ``style`` (B, 2 x style), ``lengths`` (B,) int64.
+    Inputs: ``frames`` (B, F, hidden + style), ``dressing`` (``dress.Dressing``), ``lengths`` (B,) int64.
     Outputs: ``pitch`` in Hz and ``energy``, (B, 2 F) each.
     """
     graph = GraphBuilder("kokoro_prosody", shapes)
-    layers = Layers(graph)
+    layers = Layers(graph, form)
     frames = graph.input("frames", "float32", ("B", "F", config.hidden + config.style))
-    style = layers.half(graph.input("style", "float32", ("B", 2 * config.style)), config.style, second=True)
+    layers.dress(dressed_keys(shapes, "predictor."))
     lengths = graph.input("lengths", "int64", ("B",))
     steps = graph.op("Shape", frames, start=1, end=2)
     single = layers.span(lengths, steps)
     double = layers.span(layers.times(lengths, 2), layers.times(steps, 2))
-    shared = layers.lstm(frames, "predictor.shared", lengths, config.hidden)
-    shared = graph.op("Transpose", shared, perm=[0, 2, 1])
-    half = config.hidden // 2
+    shared = layers.from_steps(layers.lstm(frames, "predictor.shared", lengths))
     for name, key in (("pitch", "predictor.F0"), ("energy", "predictor.N")):
-        x = layers.res_block(shared, f"{key}.0", style, single, single, config.hidden, config.hidden)
-        x = layers.res_block(x, f"{key}.1", style, single, double, config.hidden, half)
-        x = layers.res_block(x, f"{key}.2", style, double, double, half, half)
-        curve = graph.op("Conv", x, graph.weight(f"{key}_proj.weight"), graph.weight(f"{key}_proj.bias"))
-        graph.output(name, graph.op("Squeeze", curve, graph.constant([1])), "float32", ("B", "2F"))
+        x = layers.res_block(shared, f"{key}.0", single, single)
+        x = layers.res_block(x, f"{key}.1", single, double)
+        x = layers.res_block(x, f"{key}.2", double, double)
+        curve = graph.op("Squeeze", layers.conv(x, f"{key}_proj"), graph.constant([layers.across]))
+        graph.output(name, curve, "float32", ("B", "2F"))
     return graph.build()
 
 
@@ -112,29 +111,27 @@ def _attention(graph: GraphBuilder, config: KokoroConfig, x: str, bias: str, key
     return graph.layer_norm(made, f"{key}.LayerNorm", config.albert.layer_norm_eps)
 
 
-def _durations(graph: GraphBuilder, layers: Layers, config: KokoroConfig, x: str, style: str, lengths: str) -> str:
+def _durations(layers: Layers, config: KokoroConfig, x: str, style: str, lengths: str) -> str:
     """The duration encoder: (B, T, hidden) to (B, T, hidden + style)."""
+    graph = layers.graph
     like = graph.op("Concat", graph.op("Shape", x, start=0, end=2), graph.constant([config.style]), axis=0)
     beside = graph.op("Expand", graph.op("Unsqueeze", style, graph.constant([1])), like)
     x = graph.op("Concat", x, beside, axis=2)
     for i in range(config.n_layer):
         key = f"predictor.text_encoder.lstms.{2 * i}"
-        x = layers.lstm(x, key, lengths, config.hidden)
-        x = layers.ada_layer_norm(x, f"predictor.text_encoder.lstms.{2 * i + 1}", style, config.hidden)
+        x = layers.lstm(x, key, lengths)
+        x = layers.ada_layer_norm(x, f"predictor.text_encoder.lstms.{2 * i + 1}", style)
         x = graph.op("Concat", x, beside, axis=2)
     return x
 
 
-def _text_encoder(
-    graph: GraphBuilder, layers: Layers, config: KokoroConfig, tokens: str, lengths: str, mask: str
-) -> str:
-    """(B, T) symbols to (B, T, hidden)."""
+def _text_encoder(layers: Layers, config: KokoroConfig, tokens: str, lengths: str, mask: str) -> str:
+    """(B, T) symbols to (B, T, hidden); ``mask`` in the layout of the form."""
+    graph = layers.graph
     x = graph.op("Gather", graph.weight("text_encoder.embedding.weight"), tokens, axis=0)
-    x = graph.op("Mul", graph.op("Transpose", x, perm=[0, 2, 1]), mask)
+    x = graph.op("Mul", layers.from_steps(x), mask)
     for i in range(config.n_layer):
-        x = graph.op("Transpose", layers.conv(x, f"text_encoder.cnn.{i}.0", config.text_kernel), perm=[0, 2, 1])
-        key = f"text_encoder.cnn.{i}.1"
-        x = layers.channel_norm(x, key)
-        x = graph.op("LeakyRelu", graph.op("Transpose", x, perm=[0, 2, 1]), alpha=0.2)
+        x = layers.conv(x, f"text_encoder.cnn.{i}.0")
+        x = graph.op("LeakyRelu", layers.channel_norm(x, f"text_encoder.cnn.{i}.1"), alpha=0.2)
         x = graph.op("Mul", x, mask)
-    return layers.lstm(graph.op("Transpose", x, perm=[0, 2, 1]), "text_encoder.lstm", lengths, config.hidden)
+    return layers.lstm(layers.from_steps(x), "text_encoder.lstm", lengths)

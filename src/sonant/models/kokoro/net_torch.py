@@ -57,5 +57,5 @@ class Kokoro(nn.Module):
     def decode(
         self, text: Tensor, pitch: Tensor, energy: Tensor, source: Tensor, style: Tensor, lengths: Tensor
     ) -> Tensor:
-        """Spectra (B, n_fft + 2, columns); see ``Decoder.forward``."""
+        """Spectra (B, columns, n_fft + 2); see ``Decoder.forward``."""
         return self.decoder(text, pitch, energy, source, style[:, : self.config.style], lengths)

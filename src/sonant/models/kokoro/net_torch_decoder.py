@@ -123,12 +123,12 @@ class Decoder(nn.Module):
             text: (B, F, hidden) text features of each frame.
             pitch: (B, 2 F) in Hz.
             energy: (B, 2 F).
-            source: (B, n_fft + 2, columns) spectrum of the excitation, 0 past each end.
+            source: (B, columns, n_fft + 2) spectrum of the excitation, 0 past each end.
             style: (B, style) the half of the style row that colours the voice.
             lengths: (B,) frames.
 
         Returns:
-            (B, n_fft + 2, columns): log magnitudes, then phases before their sine.
+            (B, columns, n_fft + 2): log magnitudes, then phases before their sine.
         """
         text = text.transpose(1, 2)
         steps = text.shape[2]
@@ -139,4 +139,4 @@ class Decoder(nn.Module):
         for block in self.decode[:-1]:
             x = block(torch.cat([x, beside], dim=1), style, mask, mask)
         x = self.decode[-1](torch.cat([x, beside], dim=1), style, mask, double)
-        return self.generator(x, source, style, 2 * lengths)
+        return self.generator(x, source.transpose(1, 2), style, 2 * lengths).transpose(1, 2)

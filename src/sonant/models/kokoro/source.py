@@ -96,8 +96,8 @@ def source_spectrum(signal: NDArray[np.float32], config: GeneratorConfig) -> NDA
         config: of the generator: n_fft and hop.
 
     Returns:
-        (n_fft + 2, N / hop + 1) float32: magnitudes of the bins, then their angles. The first and last bin are real,
-        so that their angle is 0 or pi; the angle of an empty bin is 0.
+        (N / hop + 1, n_fft + 2) float32: magnitudes of the bins of each column, then their angles. The first and last
+        bin are real, so that their angle is 0 or pi; the angle of an empty bin is 0.
     """
     n_fft, bins = config.n_fft, config.bins
     padded = np.pad(signal, n_fft // 2, mode="reflect")
@@ -105,13 +105,13 @@ def source_spectrum(signal: NDArray[np.float32], config: GeneratorConfig) -> NDA
     turns = 2 * np.pi * np.outer(np.arange(n_fft), np.arange(bins)) / n_fft
     window = np.hanning(n_fft + 1)[:n_fft, None]  # periodic
     basis = np.concatenate([window * np.cos(turns), -window * np.sin(turns)[:, 1:-1]], axis=1).astype(np.float32)
-    spectrum = basis.T @ columns.T  # (bins + bins - 2, columns)
-    real, imaginary = spectrum[:bins], spectrum[bins:]
-    out = np.empty((n_fft + 2, spectrum.shape[1]), np.float32)
-    out[0], out[bins - 1] = np.abs(real[0]), np.abs(real[-1])
-    out[1 : bins - 1] = np.sqrt(real[1:-1] ** 2 + imaginary**2)
-    out[bins], out[-1] = np.where(real[0] < 0, np.pi, 0), np.where(real[-1] < 0, np.pi, 0)
-    angles = np.arctan2(imaginary, real[1:-1])
-    angles[out[1 : bins - 1] < SILENT_BIN] = 0
-    out[bins + 1 : -1] = angles
+    spectrum = columns @ basis  # (columns, bins + bins - 2)
+    real, imaginary = spectrum[:, :bins], spectrum[:, bins:]
+    out = np.zeros((len(spectrum), n_fft + 2), np.float32)
+    magnitudes, angles = out[:, :bins], out[:, bins:]
+    magnitudes[:, [0, -1]] = np.abs(real[:, [0, -1]])
+    magnitudes[:, 1:-1] = np.sqrt(real[:, 1:-1] ** 2 + imaginary**2)
+    angles[:, [0, -1]] = np.where(real[:, [0, -1]] < 0, np.float32(np.pi), 0)
+    angles[:, 1:-1] = np.arctan2(imaginary, real[:, 1:-1])
+    angles[magnitudes < SILENT_BIN] = 0
     return out

@@ -14,7 +14,7 @@ def waveform(spectra: NDArray[np.float32], config: GeneratorConfig) -> NDArray[n
     """Overlap-add of the columns (iSTFTNet, Kaneko et al. 2022), with a periodic Hann window, edges trimmed.
 
     Args:
-        spectra: (n_fft + 2, columns): log magnitudes of the bins, then phases before their sine, as the decoder makes
+        spectra: (columns, n_fft + 2): log magnitudes of the bins, then phases before their sine, as the decoder makes
             them.
         config: of the generator: n_fft and hop, a quarter of it.
 
@@ -22,9 +22,9 @@ def waveform(spectra: NDArray[np.float32], config: GeneratorConfig) -> NDArray[n
         ((columns - 1) x hop,) float32.
     """
     n_fft, hop, bins = config.n_fft, config.hop, config.bins
-    magnitude, phase = np.exp(spectra[:bins]), np.sin(spectra[bins:])
-    parts = np.concatenate([magnitude * np.cos(phase), magnitude * np.sin(phase)])  # (n_fft + 2, columns)
-    pieces = parts.T @ _inverse_basis(n_fft)  # (columns, n_fft)
+    magnitude, phase = np.exp(spectra[:, :bins]), np.sin(spectra[:, bins:])
+    parts = np.concatenate([magnitude * np.cos(phase), magnitude * np.sin(phase)], axis=1)
+    pieces = parts @ _inverse_basis(n_fft)  # (columns, n_fft)
     count, overlap = len(pieces), n_fft // hop
     total = np.zeros((count + overlap - 1, hop), np.float32)
     weight = np.zeros_like(total)
