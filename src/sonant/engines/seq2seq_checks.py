@@ -7,28 +7,11 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.engines import binder
 from sonant.engines.base import Memory
 from sonant.errors import BadInput, UnsupportedCheckpoint
-from sonant.models.whisper import graph
 from sonant.models.whisper.config import WhisperConfig
-from sonant.weights import importers
-from sonant.weights.checkpoint import Checkpoint
-from sonant.weights.tensors import Tensor
 
-__all__ = [
-    "align",
-    "canonical",
-    "causal_mask",
-    "cross_shapes",
-    "features",
-    "fork",
-    "reorder",
-    "rewind",
-    "step",
-    "stored",
-    "tied_output",
-]
+__all__ = ["align", "canonical", "features", "fork", "reorder", "rewind", "step", "tied_output"]
 
 OUTPUT, EMBEDDING = "proj_out.weight", "model.decoder.embed_tokens.weight"
 
@@ -57,22 +40,6 @@ def tied_output(config: WhisperConfig, keys: Collection[str], equal: Callable[[s
             f"{OUTPUT} differs from {EMBEDDING}, but config.json ties them; set tie_word_embeddings to false there"
         )
     return {OUTPUT}
-
-
-def stored(checkpoint: Checkpoint, config: WhisperConfig) -> dict[str, Tensor]:
-    """The tensors of a Whisper checkpoint by canonical key, checked to be those of the network, no more and no less.
-
-    Raises:
-        ModelFileMissing: a file isn't there.
-        CorruptFile: a header is wrong.
-        UnsupportedCheckpoint: a key is missing, surplus or of another shape.
-    """
-    found = binder.tensors_of(checkpoint.weights, canonical)
-    for key in tied_output(config, found, lambda a, b: np.array_equal(found[canonical(a)].read(), found[b].read())):
-        del found[key]
-    expected = graph.shapes(config)
-    importers.check({key: tensor.shape for key, tensor in found.items()}, expected, checkpoint.id)
-    return found
 
 
 def features(given: NDArray[np.float32], config: WhisperConfig) -> None:
@@ -133,21 +100,6 @@ def align(
     layers, count = config.decoder_layers, config.decoder_attention_heads
     if not heads or any(not (0 <= layer < layers and 0 <= head < count) for layer, head in heads):
         raise BadInput(f"heads {list(heads)}; this decoder has {layers} layers of {count} heads")
-
-
-def cross_shapes(config: WhisperConfig, windows: int) -> list[tuple[int, ...]]:
-    """Shapes of what the encoder graph gives: keys (B, H, E, F) and values (B, H, F, E) of each layer in turn."""
-    first = (windows, config.decoder_attention_heads)
-    size, frames = config.head_size, config.max_source_positions
-    return [(*first, size, frames), (*first, frames, size)] * config.decoder_layers
-
-
-def causal_mask(past: int, length: int) -> NDArray[np.float32]:
-    """(L, P + L): 0 where a token may look, -inf after it."""
-    mask = np.zeros((length, past + length), np.float32)
-    if length > 1:
-        mask[:, past:][np.triu_indices(length, 1)] = -np.inf
-    return mask
 
 
 def _tokens(tokens: NDArray[np.int64], config: WhisperConfig) -> None:

@@ -10,17 +10,15 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from sonant.engines import quantize
 from sonant.engines import seq2seq_checks as checks
+from sonant.engines import seq2seq_graph
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_onnxruntime import runtime
-from sonant.models.whisper import graph
+from sonant.engines.seq2seq_graph import Embedder, names
 from sonant.models.whisper.config import WhisperConfig
 from sonant.weights.checkpoint import Checkpoint
 
 __all__ = ["OnnxruntimeMemory", "OnnxruntimeSeq2Seq", "open"]
-
-KINDS = ("key", "value")
 
 
 class OnnxruntimeMemory:
@@ -44,20 +42,25 @@ class OnnxruntimeSeq2Seq:
     """The ``Seq2Seq`` protocol over two sessions."""
 
     def __init__(
-        self, config: WhisperConfig, encoder: runtime.Session, decoder: runtime.Session, plan: runtime.Plan
+        self,
+        config: WhisperConfig,
+        embed: Embedder,
+        encoder: runtime.Session,
+        decoder: runtime.Session,
+        plan: runtime.Plan,
     ) -> None:
-        self.config, self.encoder, self.decoder, self.plan = config, encoder, decoder, plan
+        self.config, self.embed, self.encoder, self.decoder, self.plan = config, embed, encoder, decoder, plan
         self.description = f"onnxruntime {ort.__version__}, {plan.device}, {plan.dtype} ({plan.reason})"
 
     def encode(self, features: NDArray[np.float32]) -> OnnxruntimeMemory:
         """See ``engines.base.Seq2Seq``."""
         checks.features(features, self.config)
         config = self.config
-        cross = [np.empty(shape, np.float32) for shape in checks.cross_shapes(config, len(features))]
-        names = _names("cross", config)
+        cross = [np.empty(shape, np.float32) for shape in seq2seq_graph.cross_shapes(config, len(features))]
+        outputs = names("cross", config)
         for window in range(len(features)):
             feed = {"features": np.ascontiguousarray(features[window : window + 1])}
-            for array, made in zip(cross, self.encoder.run.run(names, feed), strict=True):
+            for array, made in zip(cross, self.encoder.run.run(outputs, feed), strict=True):
                 array[window] = made[0]
         return self._memory(cross, 1)
 
@@ -75,23 +78,22 @@ class OnnxruntimeSeq2Seq:
         length = tokens.shape[1]
         binding = self.decoder.run.io_binding()
         feeds: dict[str, NDArray[Any]] = {
-            "tokens": np.ascontiguousarray(tokens),
-            "positions": np.arange(memory.length, memory.length + length),
-            "mask": checks.causal_mask(memory.length, length),
+            "embedded": self.embed(tokens, memory.length),
+            "mask": seq2seq_graph.causal_mask(memory.length, length),
             "beams": memory.rows,
             "wanted": np.arange(length) if every else np.array([length - 1]),
-            **dict(zip(_names("cross", self.config), memory.cross, strict=True)),
+            **dict(zip(names("cross", self.config), memory.cross, strict=True)),
         }
         for name, array in feeds.items():
             binding.bind_cpu_input(name, array)
-        for name, value in zip(_names("past", self.config), memory.past, strict=True):
+        for name, value in zip(names("past", self.config), memory.past, strict=True):
             binding.bind_ortvalue_input(name, value)
         outputs = [output.name for output in self.decoder.run.get_outputs()]
         for name in outputs:
             binding.bind_output(name, "cpu" if name == "logits" else self.plan.device)
         self.decoder.run.run_with_iobinding(binding)
         memory.last = dict(zip(outputs, binding.get_outputs(), strict=True))
-        memory.past = [memory.last[name] for name in _names("present", self.config)]
+        memory.past = [memory.last[name] for name in names("present", self.config)]
         memory.length += length
         memory.rows = np.arange(len(memory.rows), dtype=np.int32)
         logits: NDArray[np.float32] = memory.last["logits"].numpy()
@@ -131,10 +133,6 @@ class OnnxruntimeSeq2Seq:
         return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), self.plan.device)
 
 
-def _names(what: str, config: WhisperConfig) -> list[str]:
-    return [f"{what}_{kind}_{layer}" for layer in range(config.decoder_layers) for kind in KINDS]
-
-
 def open(checkpoint: Checkpoint, options: EngineOptions) -> OnnxruntimeSeq2Seq:  # noqa: A001  the name every engine has
     """Open a Whisper checkpoint where it lies.
 
@@ -142,15 +140,12 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OnnxruntimeSeq2Seq: 
         UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
         BadInput: a device or dtype that ONNX Runtime doesn't have here.
     """
-    config = WhisperConfig.from_hf(checkpoint.config)
     plan = runtime.plan(options)
-    stored = checks.stored(checkpoint, config)
-    encoder, decoder = graph.encoder(config, 1), graph.decoder(config)
-    if plan.dtype == "int8":
-        stored = quantize.with_int8(stored, quantize.matrices([encoder, decoder]), checkpoint.weights)
+    parts = seq2seq_graph.parts(checkpoint, "float32", plan.dtype == "int8")
     return OnnxruntimeSeq2Seq(
-        config,
-        runtime.open_session(encoder, stored, checkpoint.id, plan),
-        runtime.open_session(decoder, stored, checkpoint.id, plan),
+        parts.config,
+        parts.embed,
+        runtime.open_session(parts.encoder, parts.stored, checkpoint.id, plan),
+        runtime.open_session(parts.decoder, parts.stored, checkpoint.id, plan),
         plan,
     )

@@ -50,12 +50,19 @@ class Bound:
     arrays: list[NDArray[Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Compiled:
     """A compiled model, and the pages that it may still read (tables, unpacked weights)."""
 
     model: ov.CompiledModel
     arrays: list[NDArray[Any]]
+    settled: bool = False
+
+    def settle(self) -> None:
+        """To be called after the first inference, when a dynamic model has packed its weights: the pages go back."""
+        if not self.settled:
+            binder.forget_pages(self.arrays)
+            self.settled = True
 
 
 @cache

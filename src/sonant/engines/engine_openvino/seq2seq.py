@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 from openvino import opset13
 from openvino.passes import MakeStateful, Manager
 
-from sonant.engines import quantize
 from sonant.engines import seq2seq_checks as checks
+from sonant.engines import seq2seq_graph
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
-from sonant.models.whisper import graph
+from sonant.engines.seq2seq_graph import Embedder, names
 from sonant.models.whisper.config import WhisperConfig
 from sonant.weights.checkpoint import Checkpoint
 
 __all__ = ["OpenvinoMemory", "OpenvinoSeq2Seq", "open"]
 
-KINDS = ("key", "value")
 STORED = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(np.uint16)}  # NumPy has no bfloat16: its bits
 
 
@@ -48,8 +47,15 @@ class OpenvinoMemory:
 class OpenvinoSeq2Seq:
     """The ``Seq2Seq`` protocol over two compiled graphs."""
 
-    def __init__(self, config: WhisperConfig, encoder: runtime.Compiled, decoder: runtime.Compiled, plan: runtime.Plan):
-        self.config, self.encoder, self.decoder = config, encoder, decoder
+    def __init__(
+        self,
+        config: WhisperConfig,
+        embed: Embedder,
+        encoder: runtime.Compiled,
+        decoder: runtime.Compiled,
+        plan: runtime.Plan,
+    ) -> None:
+        self.config, self.embed, self.encoder, self.decoder = config, embed, encoder, decoder
         self.plan = plan
         self.idle: list[ov.InferRequest] = []
         self.hearing = encoder.model.create_infer_request()
@@ -60,13 +66,13 @@ class OpenvinoSeq2Seq:
         checks.features(features, self.config)
         config = self.config
         dtype = STORED[self.plan.activations]
-        cross = [np.empty(shape, dtype) for shape in checks.cross_shapes(config, len(features))]
+        cross = [np.empty(shape, dtype) for shape in seq2seq_graph.cross_shapes(config, len(features))]
         for window in range(len(features)):
             self.hearing.set_tensor("features", ov.Tensor(np.ascontiguousarray(features[window : window + 1])))
-            for index, array in enumerate(cross):
-                name = f"cross_{KINDS[index % 2]}_{index // 2}"
+            for name, array in zip(names("cross", config), cross, strict=True):
                 self.hearing.set_tensor(name, self._tensor(array[window : window + 1]))
             self.hearing.infer()
+        self.encoder.settle()
         return OpenvinoMemory(self, cross)
 
     def fork(self, memory: OpenvinoMemory, windows: Sequence[int], beams: int = 1) -> OpenvinoMemory:
@@ -83,11 +89,11 @@ class OpenvinoSeq2Seq:
         request = self._request(memory)
         length = tokens.shape[1]
         wanted = np.arange(length) if every else np.array([length - 1])
-        request.set_tensor("tokens", ov.Tensor(np.ascontiguousarray(tokens)))
-        request.set_tensor("positions", ov.Tensor(np.arange(memory.length, memory.length + length)))
+        request.set_tensor("embedded", ov.Tensor(self.embed(tokens, memory.length)))
         request.set_tensor("beams", ov.Tensor(memory.rows))
         request.set_tensor("wanted", ov.Tensor(wanted))
         request.infer()
+        self.decoder.settle()
         memory.length += length
         memory.rows = np.arange(len(memory.rows), dtype=np.int32)
         logits: NDArray[np.float32] = request.get_tensor("logits").data.copy()
@@ -132,8 +138,8 @@ class OpenvinoSeq2Seq:
         if memory.request is None:
             memory.request = self.idle.pop() if self.idle else self.decoder.model.create_infer_request()
             memory.request.reset_state()
-            for index, array in enumerate(memory.cross):
-                memory.request.set_tensor(f"cross_{KINDS[index % 2]}_{index // 2}", self._tensor(array))
+            for name, array in zip(names("cross", self.config), memory.cross, strict=True):
+                memory.request.set_tensor(name, self._tensor(array))
         return memory.request
 
     def _tensor(self, array: NDArray[Any]) -> ov.Tensor:
@@ -147,14 +153,14 @@ def _float32(array: NDArray[Any]) -> NDArray[np.float32]:
     return array if array.dtype == np.float32 else (array.astype(np.uint32) << 16).view(np.float32)
 
 
-def stateful(model: ov.Model, layers: int) -> None:
+def stateful(model: ov.Model, config: WhisperConfig) -> None:
     """Keep the caches inside the model: pairs of past and present become states, empty at first."""
-    pairs = {f"past_{kind}_{layer}": f"present_{kind}_{layer}" for layer in range(layers) for kind in KINDS}
+    pairs = dict(zip(names("past", config), names("present", config), strict=True))
     manager = Manager()
     manager.register_pass(MakeStateful(pairs))
     manager.run_passes(model)
     _causal(model)
-    rows = opset13.gather(opset13.shape_of(model.input("tokens")), opset13.constant([0]), opset13.constant(0))
+    rows = opset13.gather(opset13.shape_of(model.input("embedded")), opset13.constant([0]), opset13.constant(0))
     for read in model.get_ops():
         if read.get_type_name() == "ReadValue":
             _, heads, _, size = (dim.get_min_length() for dim in read.get_output_partial_shape(0))
@@ -191,16 +197,13 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq:  # 
         UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
         BadInput: a device or dtype that OpenVINO doesn't have here.
     """
-    config = WhisperConfig.from_hf(checkpoint.config)
     plan = runtime.plan(options)
-    stored = checks.stored(checkpoint, config)
-    templates = [graph.encoder(config, 1, plan.activations), graph.decoder(config, "B", plan.activations)]
-    if plan.dtype == "int8":
-        stored = quantize.with_int8(stored, quantize.matrices(templates), checkpoint.weights)
-    encoder, decoder = (runtime.read(template, stored, checkpoint.id) for template in templates)
-    stateful(decoder.model, config.decoder_layers)
+    parts = seq2seq_graph.parts(checkpoint, plan.activations, plan.dtype == "int8")
+    encoder, decoder = (runtime.read(each, parts.stored, checkpoint.id) for each in (parts.encoder, parts.decoder))
+    stateful(decoder.model, parts.config)
     return OpenvinoSeq2Seq(
-        config,
+        parts.config,
+        parts.embed,
         runtime.compile_model(encoder, plan.properties),
         runtime.compile_model(decoder, plan.properties),
         plan,

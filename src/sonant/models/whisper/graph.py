@@ -6,6 +6,7 @@ P tokens before, W tokens whose logits are wanted, D width, H heads, E head size
 What the shape of the graphs is for:
 - the encoder ends in the cross-attention keys and values of every decoder layer, so they are computed once a window;
 - the decoder asks a window with all of its beams as one row of K * L queries: keys are not copied or read per beam;
+- the embedding tables stay in the file: the caller looks its few rows up (a runtime would widen 50,000 of them);
 - the output projection sees only the wanted tokens;
 - the cache is gathered by ``beams`` inside the graph, so that a beam search copies nothing through Python;
 - cross-attention queries are outputs too (they are tiny): word timing multiplies them with the keys by itself, and
@@ -67,7 +68,8 @@ def decoder(config: WhisperConfig, windows: int | str = "B", cross_dtype: str = 
     """Tokens and caches to logits.
 
     Inputs:
-        tokens (R, L) int64; positions (L,) int64; mask (L, P + L) float32, 0 or -inf, added to self-attention scores;
+        embedded (R, L, D) float32, token plus position embeddings;
+        mask (L, P + L) float32, 0 or -inf, added to self-attention scores;
         beams (R,) int32, the row that each row continues from; wanted (W,) int64, which of the L tokens get logits;
         per layer cross_key_N (B, H, E, F), cross_value_N (B, H, F, E), past_key_N and past_value_N (R, H, P, E).
     Outputs:
@@ -84,19 +86,14 @@ class _Decoder:
         self.config, self.windows, self.cross_dtype = config, windows, cross_dtype
         self.heads, self.size = config.decoder_attention_heads, config.head_size
         self.graph = graph = GraphBuilder("whisper-decoder", shapes(config))
-        self.tokens = graph.input("tokens", "int64", ("R", "L"))
-        self.positions = graph.input("positions", "int64", ("L",))
+        self.embedded = graph.input("embedded", "float32", ("R", "L", config.d_model))
         self.mask = graph.input("mask", "float32", ("L", "S"))
         self.beams = graph.input("beams", "int32", ("R",))
         self.wanted = graph.input("wanted", "int64", ("W",))
 
     def build(self) -> onnx.ModelProto:
         graph, config = self.graph, self.config
-        hidden = graph.op("Gather", graph.weight("model.decoder.embed_tokens.weight"), self.tokens, axis=0)
-        if config.scale_embedding:
-            hidden = graph.op("Mul", hidden, graph.constant(math.sqrt(config.d_model)))
-        placed = graph.op("Gather", graph.weight("model.decoder.embed_positions.weight"), self.positions, axis=0)
-        hidden = graph.op("Add", hidden, placed)
+        hidden = self.embedded
         for layer in range(config.decoder_layers):
             hidden = self.self_attention(hidden, layer)
             hidden = self.cross_attention(hidden, layer)

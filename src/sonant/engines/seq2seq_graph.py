@@ -1,0 +1,123 @@
+"""What the graph engines of Whisper share: the tensors of a checkpoint, the graphs for a dtype, lookups, masks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from sonant.engines import binder, quantize
+from sonant.engines.seq2seq_checks import EMBEDDING, canonical, tied_output
+from sonant.models.whisper import graph
+from sonant.models.whisper.config import WhisperConfig
+from sonant.weights import importers
+from sonant.weights.checkpoint import Checkpoint
+from sonant.weights.tensors import Tensor
+
+__all__ = ["Embedder", "Parts", "causal_mask", "cross_shapes", "names", "parts", "stored"]
+
+POSITIONS = "model.decoder.embed_positions.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A checkpoint, ready for a runtime.
+
+    Attributes:
+        config: sizes.
+        stored: its tensors by canonical key, with int8 twins where they were asked for.
+        encoder: template.
+        decoder: template.
+        embed: looks tokens up.
+    """
+
+    config: WhisperConfig
+    stored: Mapping[str, Tensor]
+    encoder: ModelProto
+    decoder: ModelProto
+    embed: Embedder
+
+
+class Embedder:
+    """Token and position embeddings from the checkpoint's own pages: few rows of 50,000, so no runtime holds them."""
+
+    def __init__(self, stored: Mapping[str, Tensor], config: WhisperConfig) -> None:
+        tables = [stored[EMBEDDING], stored[POSITIONS]]
+        self.kinds = [table.dtype for table in tables]
+        self.tokens, self.positions = (table.read() for table in tables)
+        self.scale = np.float32(math.sqrt(config.d_model) if config.scale_embedding else 1)
+
+    def __call__(self, tokens: NDArray[np.int64], past: int) -> NDArray[np.float32]:
+        """(R, L) tokens after ``past`` others -> (R, L, D)."""
+        words = _float32(self.tokens[tokens], self.kinds[0])
+        return words * self.scale + _float32(self.positions[past : past + tokens.shape[1]], self.kinds[1])
+
+
+def parts(checkpoint: Checkpoint, cross_dtype: str, int8: bool) -> Parts:
+    """Check a checkpoint and build its graphs.
+
+    Args:
+        checkpoint: of a Whisper.
+        cross_dtype: dtype of the cross-attention keys and values, "float32" or "bfloat16".
+        int8: whether its matrices are quantised.
+
+    Raises:
+        ModelFileMissing: a file isn't there.
+        CorruptFile: a header is wrong.
+        UnsupportedCheckpoint: a key is missing, surplus or of another shape.
+    """
+    config = WhisperConfig.from_hf(checkpoint.config)
+    tensors = stored(checkpoint, config)
+    encoder, decoder = graph.encoder(config, 1, cross_dtype), graph.decoder(config, "B", cross_dtype)
+    embed = Embedder(tensors, config)
+    if int8:
+        tensors = quantize.with_int8(tensors, quantize.matrices([encoder, decoder]), checkpoint.weights)
+    return Parts(config, tensors, encoder, decoder, embed)
+
+
+def stored(checkpoint: Checkpoint, config: WhisperConfig) -> dict[str, Tensor]:
+    """The tensors of a Whisper checkpoint by canonical key, checked to be those of the network, no more and no less.
+
+    Raises:
+        ModelFileMissing: a file isn't there.
+        CorruptFile: a header is wrong.
+        UnsupportedCheckpoint: a key is missing, surplus or of another shape.
+    """
+    found = binder.tensors_of(checkpoint.weights, canonical)
+    for key in tied_output(config, found, lambda a, b: np.array_equal(found[canonical(a)].read(), found[b].read())):
+        del found[key]
+    expected = graph.shapes(config)
+    importers.check({key: tensor.shape for key, tensor in found.items()}, expected, checkpoint.id)
+    return found
+
+
+def cross_shapes(config: WhisperConfig, windows: int) -> list[tuple[int, ...]]:
+    """Shapes of what the encoder graph gives: keys (B, H, E, F) and values (B, H, F, E) of each layer in turn."""
+    first = (windows, config.decoder_attention_heads)
+    size, frames = config.head_size, config.max_source_positions
+    return [(*first, size, frames), (*first, frames, size)] * config.decoder_layers
+
+
+def causal_mask(past: int, length: int) -> NDArray[np.float32]:
+    """(L, P + L): 0 where a token may look, -inf after it."""
+    mask = np.zeros((length, past + length), np.float32)
+    if length > 1:
+        mask[:, past:][np.triu_indices(length, 1)] = -np.inf
+    return mask
+
+
+def names(what: str, config: WhisperConfig) -> list[str]:
+    """``what``_key_0, ``what``_value_0, ``what``_key_1, ..."""
+    return [f"{what}_{kind}_{layer}" for layer in range(config.decoder_layers) for kind in ("key", "value")]
+
+
+def _float32(rows: NDArray[Any], kind: str) -> NDArray[np.float32]:
+    """Rows of a stored table as float32; bfloat16 comes as its bits, the upper halves of float32."""
+    if kind == "BF16":
+        return (rows.astype(np.uint32) << 16).view(np.float32)
+    return rows.astype(np.float32)
