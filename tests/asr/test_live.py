@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nonspeech import sounds
+from openai_reference import clips, recognizer
 
-from sonant.asr.agreement import Agreement, letters
+from sonant.asr.agreement import Agreement, _edits, letters
 from sonant.asr.live import LiveOptions, LiveStream
+from sonant.asr.simulate import SimulateOptions, simulate
+from sonant.audio import io
 from sonant.errors import BadInput, UnknownName, UnreadableAudio
 from sonant.records import Segment, Transcript, Word
 
@@ -165,3 +168,30 @@ def test_bad_input():
         LiveOptions(step_s=0)
     with pytest.raises(UnknownName, match="step_s"):
         LiveOptions().changed(steps=1)
+
+
+def test_the_simulator_counts_delays_and_revisions():
+    numbers = [1, 2, 3, 4, 5] * 6
+    result = simulate(ToyEar(), speech(numbers), LiveOptions(vad=False, hurry=True), SimulateOptions(block_s=0.1))
+    assert texts([timed.word for timed in result.words]) == [f"word{k}" for k in numbers]
+    assert 0 < result.mean_latency_s < result.latency_s(95) < 4
+    assert all(timed.commit_s > timed.word.end_s for timed in result.words)
+    assert 0 < result.revised < result.shown  # words that were cut off are misheard first
+    assert result.clock_s >= result.audio_s == pytest.approx(15.1)
+    nothing = simulate(ToyEar(), np.zeros(RATE, np.float32))
+    assert (nothing.words, nothing.revision_rate, nothing.busy_s >= 0) == ((), 0.0, True)
+    with pytest.raises(BadInput, match="block_s"):
+        SimulateOptions(block_s=0)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("policy", ["local-agreement", "align-att"])
+def test_a_real_clip_is_heard_live(policy):
+    whisper = recognizer("whisper-base")
+    samples = io.as_samples(io.read(clips({"en"})[0], RATE), RATE)
+    result = simulate(whisper, samples, LiveOptions(language="en", policy=policy, hurry=True))
+    heard = texts([timed.word for timed in result.words])
+    whole = texts(whisper.transcribe(samples, language="en", word_timestamps=True).words)
+    errors = _edits(whole, heard)[-1]
+    assert whole
+    assert errors <= max(1, len(whole) // 10)

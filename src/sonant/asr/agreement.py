@@ -2,7 +2,7 @@
 
 Each hypothesis hears the buffer anew, committed words included. Where the new ones begin is found by text and time
 together: the place with the fewest edits between the committed words and what stands before it, one edit counting as
-much as half a second off. (whisper_streaming compares times, then runs of up to five words.)
+much as half a second off, up to a limit. (whisper_streaming compares times, then runs of up to five words.)
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sonant.text.whisper_languages import UNSPACED
 __all__ = ["Agreement", "joined", "letters"]
 
 SECONDS_PER_EDIT = 0.5
+MOST_EDITS_OFF = 1.5  # times may be wrong by any amount; text that agrees outweighs them
 
 
 class Agreement:
@@ -81,7 +82,8 @@ class Agreement:
             return [word for word in words if (word.start_s + word.end_s) / 2 >= self.sure_s]
         costs = _edits([letters(word.text) for word in known], [letters(word.text) for word in words])
         for place in range(len(words) + 1):
-            costs[place] += abs(_border_s(words, place, start_s) - known[-1].end_s) / SECONDS_PER_EDIT
+            off_s = abs(_border_s(words, place, start_s) - known[-1].end_s)
+            costs[place] += min(off_s / SECONDS_PER_EDIT, MOST_EDITS_OFF)
         return list(words[int(costs.argmin()) :])
 
 

@@ -21,6 +21,7 @@ __all__ = ["COMMANDS", "build", "run"]
 COMMANDS = {  # name: what it does; the module sonant.cli.<name> holds a function or group of that name
     "speak": "Say a text.",
     "transcribe": "Write down recordings.",
+    "listen": "Write down what is being said, word by word.",
     "align": "Say when each word of a known text is spoken.",
     "features": "Write the hidden states of a wav2vec 2.0 model.",
     "models": "List, fetch, verify and find models.",
