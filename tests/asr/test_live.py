@@ -89,7 +89,7 @@ def test_the_size_of_blocks_changes_nothing():
     def words(sizes):
         return [
             word
-            for update in LiveStream(ToyEar(), LiveOptions(vad=False)).run(blocks_of(samples, sizes))
+            for update in LiveStream(ToyEar(), LiveOptions(vad=False, hurry=False)).run(blocks_of(samples, sizes))
             for word in update.committed
         ]
 
@@ -123,7 +123,7 @@ def test_sound_without_a_word_in_agreement_is_not_kept_for_ever():
             return Transcript((Segment(0, word.end_s, word.text, words=(word,)),), "en", word.end_s)
 
     ear = Restless()
-    updates = list(LiveStream(ear, LiveOptions(vad=False)).run([np.full(90 * RATE, 0.1, np.float32)]))
+    updates = list(LiveStream(ear, LiveOptions(vad=False, hurry=False)).run([np.full(90 * RATE, 0.1, np.float32)]))
     assert max(length for length, _options in ear.calls) <= 30
     assert sum(len(update.committed) for update in updates) == 4
 

@@ -73,7 +73,7 @@ class LiveOptions:
     vad_threshold: float = 0.5
     silence_s: float = 0.6
     pad_s: float = 0.3
-    hurry: bool = False
+    hurry: bool = True
     temperature: float | tuple[float, ...] = 0.0
     beam_size: int | None = None
     initial_prompt: str | None = None

@@ -58,7 +58,7 @@ def listen(
     heard: dict[str, Any],
 ) -> None:
     """Write down what is being said, until Ctrl-C: sonant listen --language en."""
-    options = LiveOptions().changed(**({"hurry": True} | heard))
+    options = LiveOptions().changed(**heard)
     playing = SimulateOptions(**played)
     if simulated is None and played:
         raise typer.BadParameter("--block-s, --speed and --paced need --simulate FILE")
