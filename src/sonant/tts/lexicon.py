@@ -55,6 +55,11 @@ class UserLexicon:
             wide=[word for word in entries if regex.fullmatch(rf"{_WIDE}+", word, regex.V1)],
         )
 
+    @property
+    def readings(self) -> dict[str, str]:
+        """Every entry, sorted."""
+        return dict(sorted((self._exact | self._folded).items()))
+
     def __len__(self) -> int:
         return len(self._exact) + len(self._folded)
 

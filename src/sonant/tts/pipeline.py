@@ -73,8 +73,14 @@ class Speaker:
         Raises:
             BadInput: text, voice or an option that can't be used; ``errors`` lists the kinds.
         """
+        return _speech(list(self.chunks(text, voice, options=options, **changes)))
+
+    def chunks(
+        self, text: Text, voice: style.VoiceLike = "af_heart", *, options: SpeakOptions | None = None, **changes: Any
+    ) -> Iterator[SpeechChunk]:
+        """The chunks of what ``speak`` gives, each made when it is asked for; memory holds one."""
         options = (options or SpeakOptions()).changed(**changes)
-        return _speech(list(self._chunks(text, self._cast(voice, options), options)))
+        return self._chunks(text, self._cast(voice, options), options)
 
     def stream(
         self,
@@ -144,6 +150,10 @@ class Speaker:
         """What would be said: tokens and phonemes of every utterance, and the pauses between; nothing is spoken."""
         options = (options or SpeakOptions()).changed(**changes)
         return self._steps(text, self._cast(voice, options), options)
+
+    def with_engine(self, engine: Synth) -> Speaker:
+        """The same voices and alphabet over another network."""
+        return Speaker(engine, self.checkpoint, self._voices)
 
     def voice(self, voice: style.VoiceLike) -> Voice:
         """The table of a voice, blends mixed; ``style.save_voice`` writes it to a file."""
