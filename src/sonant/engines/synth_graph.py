@@ -34,8 +34,7 @@ class GraphParts:
 
     def text(self, tokens: Ints, style: Floats, lengths: Ints) -> tuple[Floats, Floats, Floats]:
         """See ``Parts``."""
-        second = np.ascontiguousarray(style[:, self.config.style :])
-        durations, prosody, text = self.runs["text"]({"tokens": tokens, "style": second, "lengths": lengths})
+        durations, prosody, text = self.runs["text"]({"tokens": tokens, "style": style, "lengths": lengths})
         return durations, prosody, text
 
     def prosody(self, frames: Floats, style: Floats, lengths: Ints) -> tuple[Floats, Floats]:
@@ -68,7 +67,7 @@ def open_graphs(checkpoint: Checkpoint, compile_part: Compile, form: Form, descr
     config = KokoroConfig.from_hexgrad(checkpoint.config)
     stored = stored_tensors(checkpoint)
     shapes = fold.derived_shapes(names.shapes(checkpoint.config))
-    tensors = fold.derived(stored)
+    tensors = fold.derived(stored, checkpoint.id)
     dressings: dict[Part, Dressing] = {
         "prosody": Dressing(stored, list(dressed_keys(shapes, "predictor."))),
         "decoder": Dressing(stored, list(dressed_keys(shapes, "decoder."))),
@@ -78,7 +77,8 @@ def open_graphs(checkpoint: Checkpoint, compile_part: Compile, form: Form, descr
         "prosody": compile_part("prosody", graph_text.prosody(config, shapes, form), tensors),
         "decoder": compile_part("decoder", graph_decoder.decoder(config, shapes, form), tensors),
     }
-    return SynthFlow(config, GraphParts(config, runs, dressings), fold.source_weights(stored), description)
+    merge = fold.source_weights(stored, checkpoint.id)
+    return SynthFlow(config, GraphParts(config, runs, dressings), merge, description)
 
 
 def stored_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -41,4 +41,4 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
         return run
 
     description = f"onnxruntime {ort.__version__}, {plan.device}, {plan.dtype}"
-    return open_graphs(checkpoint, compile_part, Form(channels_last=False), description)
+    return open_graphs(checkpoint, compile_part, Form(dressed=True), description)

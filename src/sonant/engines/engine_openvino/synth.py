@@ -35,6 +35,7 @@ SMALLEST_RUNG = 64  # frames: 1.6 s of speech
 RUNGS_KEPT = 4  # compiled at a time; in bfloat16 each holds about 190 MB
 
 Arrays = Mapping[str, NDArray[Any]]
+Sizes = Mapping[Any, int]  # of dimensions by their names
 
 
 def rung(frames: int) -> int:
@@ -68,7 +69,7 @@ class Graph:
 class Ladder:
     """The decoder's graph compiled for a rung at a time; the least recently used one goes when there are too many."""
 
-    def __init__(self, template: ModelProto, compile_sizes: Callable[[Mapping[str, int]], Graph], per: int) -> None:
+    def __init__(self, template: ModelProto, compile_sizes: Callable[[Sizes], Graph], per: int) -> None:
         self.template, self.compile_sizes, self.per = template, compile_sizes, per
         self.inputs = {row.name: _dimensions(row) for row in template.graph.input}
         self.outputs = [_dimensions(row) for row in template.graph.output]
@@ -86,10 +87,10 @@ class Ladder:
             array[tuple(slice(own.get(d, d)) for d in dims)] for array, dims in zip(made, self.outputs, strict=True)
         ]
 
-    def _sizes(self, batch: int, frames: int) -> dict[Any, int]:
+    def _sizes(self, batch: int, frames: int) -> Sizes:
         return {"B": batch, "F": frames, "2F": 2 * frames, "N": frames * self.per + 1}
 
-    def _graph(self, batch: int, frames: int, sizes: Mapping[str, int]) -> Graph:
+    def _graph(self, batch: int, frames: int, sizes: Sizes) -> Graph:
         with self.lock:
             key = (batch, frames)
             if key not in self.graphs:
@@ -100,12 +101,12 @@ class Ladder:
             return self.graphs[key]
 
 
-def _dimensions(row: Any) -> list[int | str]:
+def _dimensions(row: Any) -> list[Any]:
     """Sizes of an input or output; words are dynamic."""
     return [d.dim_param or d.dim_value for d in row.type.tensor_type.shape.dim]
 
 
-def _fit(array: NDArray[Any], shape: list[int]) -> NDArray[Any]:
+def _fit(array: NDArray[Any], shape: list[Any]) -> NDArray[Any]:
     """Zeros behind, up to a shape."""
     if list(array.shape) == shape:
         return array
@@ -131,7 +132,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
             exact = plan.properties | {"INFERENCE_PRECISION_HINT": "f32"}
             return Graph(runtime.compile_model(runtime.read(template, tensors, checkpoint.id), exact))
 
-        def compile_sizes(sizes: Mapping[str, int]) -> Graph:
+        def compile_sizes(sizes: Sizes) -> Graph:
             bound = runtime.read(template, tensors, checkpoint.id)
             shapes = {row.name: [sizes.get(d, d) for d in _dimensions(row)] for row in template.graph.input}
             bound.model.reshape(shapes)
@@ -140,4 +141,4 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
         return Ladder(template, compile_sizes, per_frame)
 
     description = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
-    return open_graphs(checkpoint, compile_part, Form(channels_last=True), description)
+    return open_graphs(checkpoint, compile_part, Form(channels_last=True, dressed=True), description)

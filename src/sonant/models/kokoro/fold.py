@@ -7,7 +7,8 @@ when a checkpoint is opened:
 - ``X.scale`` = ``X.weight_g`` / |``X.weight_v``| (Salimans & Kingma 2016), which multiplies a convolution's output (of
   a transposed convolution its input, the axis that torch normalises there);
 - ``X.eps``: where an instance normalisation follows, it undoes that scale and any bias, but for its epsilon: the
-  convolution stays unscaled, and the epsilon is divided by the scale's square (the sign goes into the style);
+  convolution stays unscaled, and the epsilon is divided by the scale's square; ``X.sign``, which is not undone, goes
+  into the style's scale;
 - ``X.phases`` of a transposed convolution as an ordinary one: kernel 3, one group of output channels for each of the
   ``rate`` steps that one input step becomes (``graph_layers.Layers.upsample``), and ``X.phases_bias``;
 - ``X.forward.W``, ``.R``, ``.B`` and ``X.backward....`` of an LSTM: torch orders the gates input, forget, cell, output,
@@ -22,6 +23,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.errors import UnsupportedCheckpoint
 from sonant.models.kokoro.config import HARMONICS
 from sonant.models.kokoro.source import SourceWeights
 from sonant.weights.tensors import Tensor, to_float32
@@ -42,7 +44,7 @@ def derived_shapes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int
     for key, shape in shapes.items():
         name = key.rpartition(".")[0]
         if key.endswith(".weight_v"):
-            found[f"{name}.scale"] = found[f"{name}.eps"] = (shape[0],)
+            found[f"{name}.scale"] = found[f"{name}.eps"] = found[f"{name}.sign"] = (shape[0],)
             if _is_upsampling(name):
                 inputs, outputs, kernel = shape
                 found[f"{name}.phases"] = (kernel // 2 * outputs, inputs, 3)
@@ -55,11 +57,21 @@ def derived_shapes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int
     return found
 
 
-def derived(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The checkpoint's tensors, all there, with the derived ones beside them.
+def derived(stored: Mapping[str, Tensor], origin: str) -> dict[str, Tensor]:
+    """The checkpoint's tensors with the derived ones beside them.
 
     A derived tensor is made when it is first read, and kept.
+
+    Raises:
+        UnsupportedCheckpoint: a tensor to derive from is missing.
     """
+    try:
+        return _derived(stored)
+    except KeyError as error:
+        raise UnsupportedCheckpoint(f"{origin} lacks the parameter {error.args[0]!r} of its network") from None
+
+
+def _derived(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found = dict(stored)
     for key, tensor in stored.items():
         name = key.rpartition(".")[0]
@@ -85,10 +97,16 @@ def scale_of(length: Tensor, direction: Tensor) -> Floats:
     return np.divide(to_float32(length).reshape(-1), norm, out=np.zeros_like(norm), where=norm > 0)
 
 
-def source_weights(stored: Mapping[str, Tensor]) -> SourceWeights:
-    """The weights that merge the harmonics."""
-    weight, bias = stored[f"{_MERGE}.weight"], stored[f"{_MERGE}.bias"]
-    return SourceWeights(to_float32(weight).reshape(HARMONICS).copy(), float(to_float32(bias)[0]))
+def source_weights(stored: Mapping[str, Tensor], origin: str) -> SourceWeights:
+    """The weights that merge the harmonics.
+
+    Raises:
+        UnsupportedCheckpoint: they are missing or of another shape.
+    """
+    weight, bias = stored.get(f"{_MERGE}.weight"), stored.get(f"{_MERGE}.bias")
+    if weight is None or bias is None or weight.shape != (1, HARMONICS) or bias.shape != (1,):
+        raise UnsupportedCheckpoint(f"{origin} lacks {_MERGE}.weight (1, {HARMONICS}) or {_MERGE}.bias (1,)")
+    return SourceWeights(to_float32(weight)[0].copy(), float(to_float32(bias)[0]))
 
 
 def _kept(key: str, shape: tuple[int, ...], make: Callable[[], Floats]) -> Tensor:
@@ -103,7 +121,11 @@ def _normed(name: str, length: Tensor, direction: Tensor) -> list[Tensor]:
             return np.clip(NORM_EPS / np.square(scale()), *EPS_LIMITS).astype(np.float32)
 
     shape = (direction.shape[0],)
-    return [_kept(f"{name}.scale", shape, scale), _kept(f"{name}.eps", shape, eps)]
+    return [
+        _kept(f"{name}.scale", shape, scale),
+        _kept(f"{name}.eps", shape, eps),
+        _kept(f"{name}.sign", shape, lambda: np.sign(scale())),
+    ]
 
 
 def _is_upsampling(name: str) -> bool:

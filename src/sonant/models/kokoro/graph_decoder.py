@@ -22,8 +22,8 @@ NOISE_DILATIONS = (1, 3, 5)
 def decoder(config: KokoroConfig, shapes: Shapes, form: Form) -> onnx.ModelProto:
     """Features and excitation to spectra.
 
-    Inputs: ``text`` (B, F, hidden), ``pitch`` and ``energy`` (B, 2 F), ``source`` (B, N, n_fft + 2), ``dressing``
-    (``dress.Dressing``), ``lengths`` (B,) int64 frames where the form is masked. Output: ``spectra`` (B, N, n_fft + 2).
+    Inputs: ``text`` (B, F, hidden), ``pitch`` and ``energy`` (B, 2 F), ``source`` (B, N, n_fft + 2), ``dressing`` or
+    ``style``, ``lengths`` (B,) int64 frames where the form is masked. Output: ``spectra`` (B, N, n_fft + 2).
     """
     graph = GraphBuilder("kokoro_decoder", shapes)
     layers = Layers(graph, form)
@@ -31,7 +31,7 @@ def decoder(config: KokoroConfig, shapes: Shapes, form: Form) -> onnx.ModelProto
     text = graph.input("text", "float32", ("B", "F", config.hidden))
     curves = [graph.input(name, "float32", ("B", "2F")) for name in ("pitch", "energy")]
     source = layers.from_steps(graph.input("source", "float32", ("B", "N", bins)))
-    layers.dress(dressed_keys(shapes, "decoder."))
+    layers.dress(dressed_keys(shapes, "decoder."), config.style, second=False)
     lengths = graph.input("lengths", "int64", ("B",)) if form.masked else ""
     steps = graph.op("Shape", text, start=1, end=2)
     x = _features(layers, text, curves, (lengths, steps))

@@ -7,6 +7,8 @@ Legend: B utterances, C channels, T steps. A ``Form`` says which of two equal gr
   names for the same memory, so that no layout changes between a convolution and the elementwise work around it;
   transposed convolutions are convolutions whose output channels become steps, a reshape here; the snake's sine is a
   polynomial, so that OpenVINO (with static shapes) makes one kernel of a whole chain.
+
+``dressed`` graphs take what the style makes of every AdaIN as an input (``dress.Dressing``); others take the style.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ class Form:
 
     channels_last: bool = False
     masked: bool = True
+    dressed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class Layers:
     """Adds layers to a graph; every method returns the name of a value."""
 
     def __init__(self, graph: GraphBuilder, form: Form) -> None:
-        self.graph, self.last, self.masked = graph, form.channels_last, form.masked
+        self.graph, self.form = graph, form
+        self.last, self.masked = form.channels_last, form.masked
         self.along = 1 if form.channels_last else 2  # the axis of time
         self.across = 3 - self.along  # the axis of channels
         self.dressing: dict[str, tuple[str, str]] = {}  # scale and shift of each AdaIN
@@ -196,9 +200,20 @@ class Layers:
 
     # norms and activations
 
-    def dress(self, keys: Mapping[str, int]) -> None:
-        """Take the scales and shifts of all AdaINs as one input ``dressing`` (B, 1, 2 x all channels)."""
+    def half(self, size: int, *, second: bool) -> str:
+        """Half of the input ``style`` (B, 2 x size): the first colours the voice, the second the prosody."""
         graph = self.graph
+        start, end = (size, 2 * size) if second else (0, size)
+        style = graph.input("style", "float32", ("B", 2 * size))
+        return graph.op("Slice", style, graph.constant([start]), graph.constant([end]), graph.constant([1]))
+
+    def dress(self, keys: Mapping[str, int], size: int, *, second: bool) -> None:
+        """Take the scales and shifts of all AdaINs: the input ``dressing`` (B, 1, 2 x all channels), or ``style``."""
+        graph = self.graph
+        if not self.form.dressed:
+            style = self.half(size, second=second)
+            self.dressing = {name: self._dressed(style, name, channels) for name, channels in keys.items()}
+            return
         total = 2 * sum(keys.values())
         given = self.from_steps(graph.input("dressing", "float32", ("B", 1, total)))
         sizes = [size for channels in keys.values() for size in (channels, channels)]
@@ -207,6 +222,21 @@ class Layers:
             helper.make_node("Split", [given, graph.constant(sizes)], pieces, name="dressing/split", axis=self.across)
         )
         self.dressing = {name: (f"{name}/scale", f"{name}/shift") for name in keys}
+
+    def _dressed(self, style: str, name: str, channels: int) -> tuple[str, str]:
+        """Scale and shift of one AdaIN, to broadcast over steps."""
+        scale, shift = self._scale_and_shift(style, name, channels, self.along)
+        before = convolution_before(name)
+        return (self.graph.op("Mul", scale, self.vector(f"{before}.sign")) if before else scale), shift
+
+    def _scale_and_shift(self, style: str, name: str, channels: int, axis: int) -> tuple[str, str]:
+        """1 + scale and shift that ``name.fc`` makes of (B, size), with an axis of one step."""
+        graph = self.graph
+        both = graph.op("Unsqueeze", graph.linear(style, f"{name}.fc"), graph.constant([axis]))
+        across = graph.constant([3 - axis])
+        zero, middle, end = (graph.constant([n]) for n in (0, channels, 2 * channels))
+        scale = graph.op("Slice", both, zero, middle, across)
+        return graph.op("Add", scale, graph.constant(1.0)), graph.op("Slice", both, middle, end, across)
 
     def channel_norm(self, x: str, key: str) -> str:
         """LayerNorm over the channels with ``key.gamma`` and ``key.beta``."""
@@ -219,11 +249,7 @@ class Layers:
         """(B, T, C): LayerNorm without parameters, then the style's scale and shift."""
         graph = self.graph
         channels = graph.shapes[f"{key}.fc.bias"][0] // 2
-        both = graph.op("Unsqueeze", graph.linear(style, f"{key}.fc"), graph.constant([1]))
-        zero, middle, end = (graph.constant([n]) for n in (0, channels, 2 * channels))
-        scale = graph.op("Slice", both, zero, middle, graph.constant([2]))
-        shift = graph.op("Slice", both, middle, end, graph.constant([2]))
-        scale = graph.op("Add", scale, graph.constant(1.0))
+        scale, shift = self._scale_and_shift(style, key, channels, 1)
         ones = graph.constant(np.ones(channels, np.float32))
         normed = graph.op("LayerNormalization", x, ones, axis=-1, epsilon=NORM_EPS)
         return graph.op("Add", graph.op("Mul", normed, scale), shift)

@@ -21,14 +21,14 @@ MASKED = -1e9  # added to the scores of symbols past the end; -inf would make a 
 def text(config: KokoroConfig, shapes: Shapes, form: Form) -> onnx.ModelProto:
     """Symbols to durations and features.
 
-    Inputs: ``tokens`` (B, T) int64, ``style`` (B, style) its second half, ``lengths`` (B,) int64.
+    Inputs: ``tokens`` (B, T) int64, ``style`` (B, 2 x style), ``lengths`` (B,) int64.
     Outputs: ``durations`` (B, T) in frames at speed 1, not rounded; ``prosody`` (B, T, hidden + style);
     ``text`` (B, T, hidden).
     """
     graph = GraphBuilder("kokoro_text", shapes)
     layers = Layers(graph, form)
     tokens = graph.input("tokens", "int64", ("B", "T"))
-    style = graph.input("style", "float32", ("B", config.style))
+    style = layers.half(config.style, second=True)
     lengths = graph.input("lengths", "int64", ("B",))
     steps = graph.op("Shape", tokens, start=1, end=2)
     heard = layers.mask(lengths, steps, last=False)  # (B, 1, T)
@@ -47,13 +47,13 @@ def text(config: KokoroConfig, shapes: Shapes, form: Form) -> onnx.ModelProto:
 def prosody(config: KokoroConfig, shapes: Shapes, form: Form) -> onnx.ModelProto:
     """Features of each frame to pitch and energy.
 
-    Inputs: ``frames`` (B, F, hidden + style), ``dressing`` (``dress.Dressing``), ``lengths`` (B,) int64.
+    Inputs: ``frames`` (B, F, hidden + style), ``dressing`` or ``style``, ``lengths`` (B,) int64.
     Outputs: ``pitch`` in Hz and ``energy``, (B, 2 F) each.
     """
     graph = GraphBuilder("kokoro_prosody", shapes)
     layers = Layers(graph, form)
     frames = graph.input("frames", "float32", ("B", "F", config.hidden + config.style))
-    layers.dress(dressed_keys(shapes, "predictor."))
+    layers.dress(dressed_keys(shapes, "predictor."), config.style, second=True)
     lengths = graph.input("lengths", "int64", ("B",))
     steps = graph.op("Shape", frames, start=1, end=2)
     single = layers.span(lengths, steps)
