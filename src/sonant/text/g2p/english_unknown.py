@@ -18,7 +18,8 @@ __all__ = ["Unknown"]
 _FIGURES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _VOWEL_LETTERS = frozenset("aeiouy")
 _SHORT = 5  # letters of a word without vowels that is still spelled: "xkcd"
-_PART, _SHORT_PART = 4, 3  # letters of the parts of a compound; a short part wants a longer other one
+_LONGEST = 40  # letters of a compound
+_FIRST, _SECOND = 3, 4  # fewest letters of the parts of a compound
 # Letters that Unicode doesn't take apart.
 _PLAIN = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "ð": "th", "ı": "i", "ŋ": "ng", "ĸ": "k"}
@@ -116,11 +117,9 @@ class Unknown:
     def _compound(self, word: str) -> Reading | None:
         """Two known words written as one: "oakfield". The second one has secondary stress."""
         lexicon = self._words.lexicon
-        for cut in sorted(
-            range(_SHORT_PART, len(word) - _SHORT_PART + 1), key=lambda place: abs(2 * place - len(word))
-        ):
-            if min(cut, len(word) - cut) < _PART and max(cut, len(word) - cut) <= _PART:
-                continue
+        if len(word) > _LONGEST:
+            return None
+        for cut in sorted(range(_FIRST, len(word) - _SECOND + 1), key=lambda place: abs(2 * place - len(word))):
             first, second = lexicon.gold(word[:cut]), lexicon.gold(word[cut:])
             if first and second and first.phonemes and second.phonemes:
                 return Reading(first.phonemes + stress.restress(second.phonemes, -0.5), "compound")

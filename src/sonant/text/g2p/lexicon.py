@@ -14,6 +14,9 @@ from importlib import resources
 
 __all__ = ["Entry", "Lexicon", "open_lexicon"]
 
+_LONGEST = 60  # characters; no entry is longer
+_REMEMBERED = 50_000  # words kept in mind: memory stays flat over any book
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -52,8 +55,12 @@ class Lexicon:
         return self._both(word) != (None, None)
 
     def _both(self, word: str) -> tuple[Entry | None, Entry | None]:
+        if len(word) > _LONGEST:
+            return None, None
         found = self._known.get(word)
         if found is None:
+            if len(self._known) > _REMEMBERED:
+                self._known.clear()
             exact, twin = self._exact(word), self._exact(_twin(word))
             golds = [entry for entry in (exact, twin) if entry and entry.gold]
             silvers = [entry for entry in (exact, twin) if entry and not entry.gold]

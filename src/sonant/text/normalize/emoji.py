@@ -18,7 +18,7 @@ _PICTURE = "[\u231a-\u23ff\u25aa-\u27bf\u2934\u2935\u2b05-\u2b55\u3030\u303d\u32
 _DRESSED = f"{_PICTURE}[\ufe0e\ufe0f]?[\U0001f3fb-\U0001f3ff]?[\U000e0020-\U000e007f]*"
 _ONE = f"(?:[\U0001f1e6-\U0001f1ff]{{2}}|{_DRESSED})"
 
-EMOJI = re.compile(f"[ \u00a0]*({_ONE}(?:\u200d{_ONE})*|[\U0001f1e6-\U0001f1ff])")
+EMOJI = re.compile(f"[ \u00a0]{{0,8}}({_ONE}(?:\u200d{_ONE})*|[\U0001f1e6-\U0001f1ff])")
 
 _MORE = re.compile(r"[ \u00a0]+\w")
 _DRESS = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")

@@ -38,7 +38,8 @@ def normalize(pieces: Sequence[Spoken], british: bool = False) -> list[Spoken]:
 
 def _plain(pieces: Sequence[Spoken], british: bool) -> list[Spoken]:
     """Characters first, so that the rules for words and numbers meet no dressed ones."""
-    return rewrite(rewrite(pieces, _CHARACTERS, spaced=False), _rules(british))
+    plain = [part for piece in pieces for part in (_undressed(piece) if piece.phonemes is None else (piece,))]
+    return rewrite(plain, _rules(british))
 
 
 def _flagged(piece: Spoken) -> list[Spoken]:
@@ -73,7 +74,8 @@ def _rules(british: bool) -> tuple[Rule, ...]:
 
 
 _PICTURES = "\u2600-\u27bf\ufe0f\U0001f000-\U0001faff"
-_HIDDEN = f"[\u00ad\u200b\u200c\u200e\u200f\u2060\ufeff\u202a-\u202e]|(?<![{_PICTURES}])\u200d"
+_CONTROL = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
+_HIDDEN = f"[{_CONTROL}\u00ad\u200b\u200c\u200e\u200f\u2060\ufeff\u202a-\u202e]|(?<![{_PICTURES}])\u200d"
 _DRESSED = "[\u0300-\u036f\u2080-\u2089\u2160-\u217f\u2460-\u2473\uff01-\uff5e\ufb00-\ufb06]"
 
 
@@ -84,7 +86,14 @@ def _bare(match: re.Match[str]) -> str:
 
 
 # Whole words, so that a rule sees them whole.
-_CHARACTERS = (Rule("unicode", re.compile(rf"[^\s{_PICTURES}]*(?:{_DRESSED}|{_HIDDEN})[^\s{_PICTURES}]*"), _bare),)
+_TO_UNDRESS = re.compile(f"{_DRESSED}|{_HIDDEN}")
+_IN_WORD = rf"[^\s{_PICTURES}]"
+_CHARACTERS = (Rule("unicode", re.compile(rf"(?<!{_IN_WORD}){_IN_WORD}*?(?:{_DRESSED}|{_HIDDEN}){_IN_WORD}*"), _bare),)
+
+
+def _undressed(piece: Spoken) -> list[Spoken]:
+    """The piece with its dressed words bare."""
+    return rewrite([piece], _CHARACTERS, spaced=False) if _TO_UNDRESS.search(piece.text) else [piece]
 
 
 def _marks() -> list[Rule]:
@@ -149,12 +158,18 @@ def _url(match: re.Match[str]) -> str:
 def _addresses() -> list[Rule]:
     tail = r"[^\s<>\"“”]*[^\s<>\"“”.,;:!?'’)\]]"
     return [
-        Rule("email", re.compile(r"(?:mailto:)?(?P<rest>[\w.+%-]+@[\w-]+(?:\.[\w-]+)+)"), _url),
+        Rule(
+            "email",
+            re.compile(r"(?<![\w.+%-])(?:mailto:)?(?P<rest>[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+)"),
+            _url,
+        ),
         Rule("url", re.compile(rf"(?i)\b(?:https?|ftp|file)://(?P<rest>{tail})"), _url),
         Rule("url", re.compile(rf"(?i)\b(?P<rest>www\.{tail})"), _url),
         Rule(
             "url",
-            re.compile(rf"(?<![\w@.])(?P<rest>(?:[a-zA-Z0-9-]+\.)+(?:{_ENDINGS})(?:/(?:{tail})?)?)(?![\w@])(?!\.\w)"),
+            re.compile(
+                rf"(?<![\w@.-])(?P<rest>(?:[a-zA-Z0-9-]{{1,63}}\.){{1,8}}(?:{_ENDINGS})(?:/(?:{tail})?)?)(?![\w@])(?!\.\w)"
+            ),
             lambda m: _url(m) if re.search(r"[a-zA-Z]{2}", m["rest"]) else None,
         ),
         Rule("hashtag", re.compile(r"(?<![\w#&])#(?P<rest>[^\W\d_]\w*)"), lambda m: "hashtag " + _address(m["rest"])),
@@ -239,6 +254,8 @@ def _sign(match: re.Match[str]) -> str | None:
         return None
     words = tables.SIGNS.get(sign)
     if words is None:
+        if unicodedata.category(sign) in ("Co", "Cn"):
+            return "symbol"
         if unicodedata.category(sign)[0] != "S":
             return None
         words = _name(sign)

@@ -13,7 +13,8 @@ _SMALL = (
 )
 _TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _POWERS = ("", "thousand", "million", "billion", "trillion", "quadrillion", "quintillion")
-_CEILING = 10 ** (3 * len(_POWERS))
+_MOST_FIGURES = 3 * len(_POWERS)
+_CEILING = 10**_MOST_FIGURES
 _ORDINALS = {
     "one": "first",
     "two": "second",
@@ -96,7 +97,7 @@ def number(text: str, conjunction: bool = False) -> str:
     whole, point, rest = text.lstrip("-−+").replace(",", "").partition(".")
     if not whole:
         words = ""
-    elif len(whole) > 1 and whole[0] == "0":
+    elif (len(whole) > 1 and whole[0] == "0") or len(whole) > _MOST_FIGURES:
         words = digits(whole)
     else:
         words = cardinal(int(whole), conjunction)

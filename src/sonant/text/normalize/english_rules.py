@@ -14,6 +14,7 @@ __all__ = ["NUMBER", "amounts", "calendar", "figures", "sentence_follows", "stop
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 _EDGE = r"(?<![\w.,])(?<!\d[:/])"  # no number begins inside another, nor inside a word
 _SIGN = r"(?:(?<![\w)\]])[-−])?"
+_MOST = 18  # figures of a number that is said as one
 _GAP = "[ \u00a0\u202f\u2009]"
 
 _STARTERS = re.compile(
@@ -154,7 +155,7 @@ def _price(match: re.Match[str]) -> str | None:
         words += f" {tables.SCALES[scale]}" if scale else ""
         return f"{minus}{words} {one if attribute or (words == 'one') else many}{_per(match)}"
     whole, _, rest = text.partition(".")
-    if len(rest) not in (0, 2) or not cent:
+    if len(rest) not in (0, 2) or not cent or len(whole) > _MOST:
         return f"{minus}{say.number(match['n'])} {one if text == '1' else many}{_per(match)}"
     units, hundredths = int(whole or 0), int(rest or 0)
     parts = [f"{say.cardinal(units)} {one if units == 1 else many}"] if units or not hundredths else []
@@ -172,7 +173,7 @@ def _price_behind(match: re.Match[str]) -> str:
     one, many, cent, cents = tables.MONEY[sign]
     text = match["n"].replace(",", "")
     whole, _, rest = text.partition(".")
-    if len(rest) == 2 and cent and not match["scale"] and int(rest):
+    if len(rest) == 2 and cent and not match["scale"] and int(rest) and len(whole) <= _MOST:
         head = f"{say.cardinal(int(whole or 0))} {one if whole == '1' else many} and " if int(whole or 0) else ""
         return f"{head}{say.cardinal(int(rest))} {cent if int(rest) == 1 else cents}"
     scale = f" {tables.SCALES[match['scale']]}" if match["scale"] else ""
@@ -299,7 +300,7 @@ def _vulgar(match: re.Match[str]) -> str:
 
 def _version(match: re.Match[str]) -> str:
     parts = match["n"].split(".")
-    if len(parts) == 4 and all(int(part) < 256 for part in parts) and not match["v"]:
+    if len(parts) == 4 and all(len(part) < 4 and int(part) < 256 for part in parts) and not match["v"]:
         return " dot ".join(say.cardinal(int(part)) for part in parts)  # an address
     words = " point ".join(say.number(part) for part in parts)
     return f"version {words}" if match["v"] else words
@@ -366,15 +367,17 @@ def figures() -> list[Rule]:
         Rule("phone", re.compile(r"(?<![\w.,-])\d{3}-\d{4}(?![\w-])"), _phone),
         Rule("code", re.compile(r"(?<![\w.,-])\d+(?:-\d+){2,}(?![\w-])"), _code),
         Rule(
-            "ordinal", re.compile(rf"{_EDGE}(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d+)(?:st|nd|rd|th|ST|ND|RD|TH)\b"), _ordinal
+            "ordinal",
+            re.compile(rf"{_EDGE}(?P<n>\d{{1,3}}(?:,\d{{3}}){{1,5}}|\d{{1,18}})(?:st|nd|rd|th|ST|ND|RD|TH)\b"),
+            _ordinal,
         ),
         Rule("decade", re.compile(r"(?<![\w.,])(?P<clip>['’])?(?P<n>\d{4}|\d0)['’]?s\b"), _plural),
         Rule("plural", re.compile(rf"{_EDGE}(?P<clip>['’])?(?P<n>\d{{1,3}})['’]?s\b"), _plural),
         Rule("year", re.compile(r"(?<![\w.,])['’](?P<n>\d\d)(?![\w'’])"), lambda m: _clipped_year(m["n"])),
-        Rule("fraction", re.compile(rf"{_EDGE}(?:(?P<whole>\d+){_GAP}?)?(?P<part>[¼½¾⅐-⅞])"), _vulgar),
+        Rule("fraction", re.compile(rf"{_EDGE}(?:(?P<whole>\d{{1,18}}){_GAP}?)?(?P<part>[¼½¾⅐-⅞])"), _vulgar),
         Rule(
             "fraction",
-            re.compile(rf"{_EDGE}(?:(?P<whole>\d+)[ -])?(?P<top>\d{{1,4}})[/⁄](?P<bottom>\d{{1,4}})(?![\w/])"),
+            re.compile(rf"{_EDGE}(?:(?P<whole>\d{{1,18}})[ -])?(?P<top>\d{{1,4}})[/⁄](?P<bottom>\d{{1,4}})(?![\w/])"),
             _fraction,
         ),
         Rule("version", re.compile(r"(?<![\w.,])(?P<v>[vV])?(?P<n>\d+(?:\.\d+){2,})(?![\w]|\.\d)"), _version),
