@@ -10,6 +10,7 @@ from torch import Tensor
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_torch import runtime
 from sonant.engines.synth_flow import SynthFlow
+from sonant.engines.synth_graph import stored_tensors
 from sonant.models.kokoro.config import KokoroConfig
 from sonant.models.kokoro.net_torch import Kokoro
 from sonant.models.kokoro.net_torch_layers import fold_weight_norm
@@ -82,7 +83,8 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
     config = KokoroConfig.from_hexgrad(checkpoint.config)
     device = runtime.device_of(options)
     dtype = runtime.dtype_of(options, device)
-    state = {key: tensor.float() for key, tensor in runtime.read(checkpoint.weights).items()}
+    wanted = stored_tensors(checkpoint)
+    state = {key: tensor.float() for key, tensor in runtime.read(checkpoint.weights).items() if key in wanted}
     with torch.device("meta"):
         net = Kokoro(config)
     runtime.fill(net, state, checkpoint.id)

@@ -112,6 +112,8 @@ def source_spectrum(signal: NDArray[np.float32], config: GeneratorConfig) -> NDA
     magnitudes[:, [0, -1]] = np.abs(real[:, [0, -1]])
     magnitudes[:, 1:-1] = np.sqrt(real[:, 1:-1] ** 2 + imaginary**2)
     angles[:, [0, -1]] = np.where(real[:, [0, -1]] < 0, np.float32(np.pi), 0)
-    angles[:, 1:-1] = np.arctan2(imaginary, real[:, 1:-1])
+    # The first and last column are symmetric, so real: rounding must not decide between pi and -pi.
+    turned = np.where(np.abs(imaginary) < SILENT_BIN, np.float32(0), imaginary)
+    angles[:, 1:-1] = np.arctan2(turned, real[:, 1:-1])
     angles[magnitudes < SILENT_BIN] = 0
     return out

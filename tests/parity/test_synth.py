@@ -1,0 +1,261 @@
+"""Every Kokoro engine and dtype against torch float32, over all that the protocol offers."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import ml_dtypes
+import numpy as np
+import pytest
+from kokoro_nets import TINY_KOKORO, kokoro_folder, utterances
+
+from sonant.engines import synth_flow
+from sonant.engines.base import EngineOptions
+from sonant.engines.choose import open_engine
+from sonant.engines.engine_openvino import synth as openvino_synth
+from sonant.engines.engine_openvino.runtime import has_bfloat16
+from sonant.errors import BadInput, UnsupportedCheckpoint
+from sonant.models.kokoro import source, spectrum
+
+ENGINES = ["openvino-float32", "openvino-bfloat16", "onnxruntime-float32", "torch-bfloat16"]
+EXACT = ["torch-float32", "openvino-float32", "onnxruntime-float32"]
+LENGTHS = (12, 5, 17)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return kokoro_folder(tmp_path_factory.mktemp("kokoros") / "tiny", TINY_KOKORO)
+
+
+@pytest.fixture(scope="module")
+def opened(checkpoint):
+    """Engines by name, opened once."""
+    made = {}
+
+    def get(name):
+        if name not in made:
+            made[name] = open_named(checkpoint, name)
+        return made[name]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def expected(opened):
+    """What torch float32 makes, one utterance at a time: every value that passes between the parts."""
+    return [play(opened("torch-float32"), [row]) for row in range(len(LENGTHS))]
+
+
+def open_named(checkpoint, name):
+    engine, dtype = name.split("-")
+    if name == "openvino-bfloat16" and not has_bfloat16():
+        pytest.skip("this CPU has no bfloat16 arithmetic")
+    return open_engine(checkpoint, EngineOptions(engine, dtype=dtype))
+
+
+def play(engine, rows, given=None):
+    """Run the parts for some utterances; each part hears what torch made (``given``), so that errors don't add up.
+
+    The engines must not hear their own pitch here: where the excitation's spectrum is real and negative, a rounding
+    error turns its angle from pi to -pi, which the network hears as another number.
+    """
+    tokens, styles, _, seeds = utterances(TINY_KOKORO, LENGTHS)
+    style, net = styles[rows], engine.config.generator
+    padded, lengths = synth_flow._pad_tokens([tokens[row] for row in rows])
+    durations, prosody, text = engine.parts.text(padded, style, lengths)
+    heard = given or [{"prosody": prosody[0, : lengths[0]], "text": text[0, : lengths[0]]}]
+    symbols = [np.repeat(np.arange(len(each["text"])), 1 + row % 3) for each, row in zip(heard, rows, strict=True)]
+    frames = np.array([len(each) for each in symbols])
+    spoken = [
+        synth_flow._stack([each[k][s] for each, s in zip(heard, symbols, strict=True)]) for k in ("prosody", "text")
+    ]
+    pitch, energy = engine.parts.prosody(spoken[0], style, frames)
+    curves = given or [{"pitch": pitch[0], "energy": energy[0]}]
+    pitches, energies = (synth_flow._stack([each[k][:, None] for each in curves])[..., 0] for k in ("pitch", "energy"))
+    spectra = [
+        source.source_spectrum(
+            source.excitation(each["pitch"], engine.weights, seeds[row], net.samples_per_half_frame), net
+        )
+        for each, row in zip(curves, rows, strict=True)
+    ]
+    made = engine.parts.decode(spoken[1], pitches, energies, synth_flow._stack(spectra), style, frames)
+    cut = [
+        {
+            "durations": durations[i, : lengths[i]],
+            "prosody": prosody[i, : lengths[i]],
+            "text": text[i, : lengths[i]],
+            "pitch": pitch[i, : 2 * frames[i]],
+            "energy": energy[i, : 2 * frames[i]],
+            "spectra": made[i, : len(spectra[i])],
+            "sound": spectrum.waveform(made[i, : len(spectra[i])], net),
+        }
+        for i in range(len(rows))
+    ]
+    return cut if len(rows) > 1 else cut[0]
+
+
+def say(engine, row):
+    tokens, styles, speeds, seeds = utterances(TINY_KOKORO, LENGTHS)
+    return engine.synthesize([tokens[row]], styles[row : row + 1], speeds[row : row + 1], [seeds[row]])[0]
+
+
+def error(found, expected):
+    assert found.shape == expected.shape
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+def errors(found, expected):
+    return {name: error(found[name], expected[name]) for name in expected}
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_engines_make_what_torch_makes(name, opened, expected, tolerances):
+    limits = tolerances["synth"][name]
+    for row, right in enumerate(expected):
+        found = errors(play(opened(name), [row], [right]), right)
+        assert found["sound"] < limits["tiny"], found
+        assert found["spectra"] < limits["tiny"], found
+        assert max(found[key] for key in ("durations", "prosody", "text", "pitch", "energy")) < limits["exact"], found
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_a_batch_makes_what_its_members_make_alone(name, opened, expected):
+    together = play(opened(name), [2, 0, 1], [expected[row] for row in (2, 0, 1)])
+    for found, row in zip(together, (2, 0, 1), strict=True):
+        assert max(errors(found, expected[row]).values()) < 2e-5
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_whole_utterances(name, opened, tolerances):
+    for row, length in enumerate(LENGTHS):
+        (sound, frames), (right, right_frames) = say(opened(name), row), say(opened("torch-float32"), row)
+        np.testing.assert_array_equal(frames, right_frames)
+        assert sound.dtype == np.float32
+        assert frames.shape == (length + 2,)
+        assert sound.shape == (80 * frames.sum(),)
+        assert error(sound, right) < max(0.1, tolerances["synth"][name]["tiny"])  # an angle of pi may turn
+
+
+@pytest.mark.parametrize("together", [0, 10_000])
+def test_a_call_with_several_gives_each_its_own(together, opened, monkeypatch):
+    engine = opened("torch-float32")
+    monkeypatch.setattr(engine, "batch_frames", together)
+    tokens, styles, speeds, seeds = utterances(TINY_KOKORO, LENGTHS)
+    for row, (sound, frames) in enumerate(engine.synthesize(tokens, styles, speeds, seeds)):
+        right, right_frames = say(engine, row)
+        np.testing.assert_array_equal(frames, right_frames)
+        assert error(sound, right) < 0.1
+
+
+def test_the_seed_makes_the_noise(opened):
+    engine = opened("torch-float32")
+    tokens, styles, speeds, _ = utterances(TINY_KOKORO, (8,))
+    said = {seed: engine.synthesize(tokens, styles, speeds, [seed])[0][0] for seed in (3, 4, -1)}
+    np.testing.assert_array_equal(engine.synthesize(tokens, styles, speeds, [3])[0][0], said[3])
+    assert error(said[4], said[3]) > 0.01
+    assert error(said[-1], said[3]) > 0.01
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0, 1.7, 50.0])
+def test_frames_follow_the_speed(speed, opened):
+    engine = opened("torch-float32")
+    tokens, styles, _, seeds = utterances(TINY_KOKORO, (10,))
+    padded, lengths = np.concatenate([[0], tokens[0], [0]])[None], np.array([12])
+    durations = engine.parts.text(padded, styles, lengths)[0][0]
+    frames = engine.synthesize(tokens, styles, np.float32([speed]), seeds)[0][1]
+    np.testing.assert_array_equal(frames, np.maximum(np.round(durations / np.float32(speed)), 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"tokens": [np.zeros(0, np.int64)]}, "has 0 symbols; allowed: 1 to 62"),
+        ({"tokens": [np.ones(63, np.int64)]}, "has 63 symbols; allowed: 1 to 62"),
+        ({"tokens": [np.array([40])]}, "symbol id outside 0 to 39"),
+        ({"speeds": np.float32([0])}, "must be above 0"),
+        ({"speeds": np.float32([np.nan])}, "must be above 0"),
+        ({"styles": np.zeros((1, 8), np.float32)}, "styles have shape"),
+        ({"styles": np.full((1, 16), np.inf, np.float32)}, "not finite"),
+        ({"seeds": []}, "give one each"),
+    ],
+)
+def test_what_cannot_be_spoken_is_refused(change, words, opened):
+    tokens, styles, speeds, seeds = utterances(TINY_KOKORO, (4,))
+    given = {"tokens": tokens, "styles": styles, "speeds": speeds, "seeds": seeds} | change
+    with pytest.raises(BadInput, match=words):
+        opened("torch-float32").synthesize(**given)
+
+
+def test_no_utterances_say_nothing(opened):
+    nothing = np.zeros((0, 16), np.float32), np.zeros(0, np.float32)
+    assert opened("torch-float32").synthesize([], *nothing, []) == []
+
+
+@pytest.mark.parametrize("engine", ["torch", "openvino", "onnxruntime"])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: {k: v for k, v in t.items() if k != "bert_encoder.bias"}, "bert_encoder.bias"),
+        (lambda t: t | {"decoder.more": np.zeros(3, np.float32)}, "decoder.more"),
+        (lambda t: t | {"bert_encoder.bias": np.zeros(3, np.float32)}, "bert_encoder.bias"),
+        (
+            lambda t: t | {"decoder.encode.norm1.norm.weight": np.full(34, 2, np.float32)},
+            "norm1.norm.weight.*must be 1",
+        ),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_refused(engine, change, words, tmp_path):
+    broken = kokoro_folder(tmp_path / "broken", TINY_KOKORO, change=change)
+    with pytest.raises(UnsupportedCheckpoint, match=words):
+        open_engine(broken, EngineOptions(engine))
+
+
+def test_what_takes_no_part_in_speech_may_be_there(tmp_path, expected):
+    def change(tensors):
+        ones = {"decoder.encode.norm1.norm.weight": np.ones(34, np.float32)}
+        return tensors | ones | {"bert.pooler.weight": np.zeros((24, 24), np.float32)}
+
+    saved = kokoro_folder(tmp_path / "saved", TINY_KOKORO, change=change)
+    for engine in ("torch", "onnxruntime"):
+        found = play(open_engine(saved, EngineOptions(engine, dtype="float32")), [1], [expected[1]])
+        assert max(errors(found, expected[1]).values()) < 2e-5
+
+
+@pytest.mark.parametrize("stored", [ml_dtypes.bfloat16, np.float16])
+def test_half_precision_files_speak_their_rounded_numbers(stored, tmp_path):
+    def narrow(tensors):
+        return {key: numbers.astype(stored) for key, numbers in tensors.items()}
+
+    def rounded(tensors):
+        return {key: numbers.astype(stored).astype(np.float32) for key, numbers in tensors.items()}
+
+    half, whole = (
+        kokoro_folder(tmp_path / name, TINY_KOKORO, change=how) for name, how in (("half", narrow), ("whole", rounded))
+    )
+    right = play(open_engine(whole, EngineOptions("torch")), [0])
+    for engine in ("torch", "openvino", "onnxruntime"):
+        found = play(open_engine(half, EngineOptions(engine, dtype="float32")), [0], [right])
+        assert max(errors(found, right).values()) < 2e-5, engine
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_threads_do_not_disturb_each_other(name, opened):
+    engine = opened(name)
+    rows = [0, 1, 2] * 4
+    one_by_one = [say(engine, row) for row in range(3)]
+    with ThreadPoolExecutor(4) as pool:
+        at_once = list(pool.map(lambda row: say(engine, row), rows))
+    for row, (sound, frames) in zip(rows, at_once, strict=True):
+        np.testing.assert_array_equal(frames, one_by_one[row][1])
+        assert error(sound, one_by_one[row][0]) < 0.1
+
+
+def test_rungs_climb_by_a_third_or_a_half():
+    assert [openvino_synth.rung(n) for n in (1, 64, 65, 96, 97, 129, 193, 1000, 1025)] == [
+        *(64, 64, 96, 96, 128, 192, 256, 1024, 1536)
+    ]
+
+
+def test_the_rung_does_not_change_the_sound(checkpoint, expected, monkeypatch):
+    monkeypatch.setattr(openvino_synth, "SMALLEST_RUNG", 128)
+    engine = open_named(checkpoint, "openvino-float32")
+    for row, right in enumerate(expected):
+        assert max(errors(play(engine, [row], [right]), right).values()) < 2e-5
