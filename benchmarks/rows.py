@@ -59,7 +59,6 @@ def spoken(weights: Path) -> tuple[Entry, ...]:
         Entry("sonant", "sonant", {"model": "kokoro-82m"}),
         Entry("kokoro (torch float32)", "kokoro", {"weights": str(weights / "kokoro")}),
         Entry("kokoro-onnx int8", "kokoro-onnx", {"weights": str(weights / "kokoro-int8.onnx"), "voices": voice}),
-        Entry("kokoro-onnx float32", "kokoro-onnx", {"weights": str(weights / "kokoro-f32.onnx"), "voices": voice}),
     )
 
 

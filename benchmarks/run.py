@@ -19,12 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sonant.text.evaluation import word_error_rate
-
 from material import Item, material
 from report import write_report
 from rows import Entry, Row, rows
 from sonant.doctor import examine
+from sonant.text.evaluation import word_error_rate
 
 HERE = Path(__file__).parent
 

@@ -12,7 +12,9 @@ from sonant.models.whisper.names import from_openai
 from sonant.weights.checkpoint import Checkpoint
 
 MODELS = Path(os.environ.get("SONANT_CACHE", Path.home() / ".cache" / "sonant")) / "models"
-LIBRIVOX = Path(os.environ.get("SONANT_LIBRIVOX", "/usr/share/pocketsphinx/test/data/librivox"))  # Debian package pocketsphinx-testdata
+LIBRIVOX = Path(  # Debian package pocketsphinx-testdata
+    os.environ.get("SONANT_LIBRIVOX", "/usr/share/pocketsphinx/test/data/librivox")
+)
 
 
 def checkpoint(name):

@@ -147,7 +147,8 @@ def test_hears_a_real_clip(tmp_path, dtype):
     from sonant.audio.resample import resample
     from sonant.weights import store
 
-    spoken = sonant.load_tts("kokoro-82m").speak("The quick brown fox jumps over the lazy dog.", voice="af_heart")
+    speech = sonant.load_tts("kokoro-82m").speak("The quick brown fox jumps over the lazy dog.", voice="af_heart")
+    spoken = speech.audio
     samples = resample(spoken.samples, spoken.sample_rate, 16000)
     export_whisper(store.resolve("whisper-base"), tmp_path, dtype)
     model = Plain(tmp_path)

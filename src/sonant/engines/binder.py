@@ -145,7 +145,10 @@ def _converted(node: NodeProto, renamed: Mapping[str, str], types: Mapping[str, 
             return [node]
         (found,) = node.output
         node.output[0] = f"{found}/stored"
-        return [node, helper.make_node("Cast", [node.output[0]], [found], name=f"{found}/float32", to=TensorProto.FLOAT)]
+        return [
+            node,
+            helper.make_node("Cast", [node.output[0]], [found], name=f"{found}/float32", to=TensorProto.FLOAT),
+        ]
     for index, name in enumerate(node.input):
         node.input[index] = renamed.get(name, name)
     return [node]

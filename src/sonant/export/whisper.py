@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sonant.engines import seq2seq_checks as checks
+from sonant.engines.seq2seq_graph import stored as stored_tensors
 from sonant.export import metadata, pack
 from sonant.models.whisper import graph
 from sonant.models.whisper.config import WhisperConfig
@@ -54,7 +54,7 @@ def export_whisper(
     """
     dtype = pack.dtype_named(dtype)
     config = WhisperConfig.from_hf(checkpoint.config)
-    stored = checks.stored(checkpoint, config)
+    stored = stored_tensors(checkpoint, config)
     folder = metadata.folder_for(out)
     written = []
     for part, template in (("encoder", graph.encoder(config)), ("decoder", graph.decoder(config))):

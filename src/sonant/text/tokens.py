@@ -1,6 +1,6 @@
 """What travels through the text front-end: pieces of text to be spoken, then tokens with phonemes.
 
-    user's text -> [Spoken] (markup) -> [Spoken] (normalised) -> sentences of [Spoken] -> [Token] (g2p) -> chunks of [Token]
+    text -> [Spoken] (markup) -> [Spoken] (normalised) -> sentences of [Spoken] -> [Token] (g2p) -> chunks of [Token]
 
 Every piece and token keeps the character span of the user's original text that it stands for.
 """
@@ -46,7 +46,8 @@ class Token:
             no sound (a dropped bracket, say).
         whitespace: " " when a space follows, else "".
         span: (start, end) in the user's original text. Tokens of one expanded number share their span.
-        source: what gave the phonemes: "gold", "silver", "stem", "letters", "spelled", "espeak", "markup", "punctuation", ...
+        source: what gave the phonemes: "gold", "silver", "stem", "letters", "spelled", "espeak", "markup",
+            "punctuation", ...
         tag: part-of-speech tag (Penn), where there is one.
     """
 

@@ -79,5 +79,6 @@ class CustomSTFT(nn.Module):
         return folded[:, 0, 0]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, N) there and back: (B, 1, N)."""
-        return self.inverse(*self.transform(x), length=x.shape[-1])
+        """(B, N) there and back: (B, 1, N), the samples behind the last whole hop too."""
+        whole = functional.pad(x[:, None], (0, -x.shape[-1] % self.hop_length), mode="replicate")[:, 0]
+        return self.inverse(*self.transform(whole), length=x.shape[-1])
