@@ -7,8 +7,12 @@ shows how to drive them with ONNX Runtime alone.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from sonant.engines.seq2seq_graph import stored as stored_tensors
 from sonant.export import metadata, pack
@@ -57,11 +61,49 @@ def export_whisper(
     stored = stored_tensors(checkpoint, config)
     folder = metadata.folder_for(out)
     written = []
-    for part, template in (("encoder", graph.encoder(config)), ("decoder", graph.decoder(config))):
+    for part, template in (("encoder", graph.encoder(config)), ("decoder", with_lookup(graph.decoder(config), config))):
         model = pack.fill(template, stored, dtype, checkpoint.id)
         metadata.describe(model, checkpoint, dtype, {"part": part, **_facts(checkpoint, config)})
         written += metadata.save(model, folder / f"{part}.onnx", largest_bytes)
     return [*written, *metadata.copy_beside(folder, checkpoint.folder, BESIDE)]
+
+
+def with_lookup(template: ModelProto, config: WhisperConfig) -> ModelProto:
+    """The decoder with its table lookups inside: our engines embed tokens themselves, other programs give ids.
+
+    ``embedded`` is replaced by the inputs ``tokens`` (R, L) and ``positions`` (L,), both int64.
+    """
+    inputs = [row for row in template.graph.input if row.name != "embedded"]
+    tables = {
+        "model.decoder.embed_tokens.weight": (config.vocab_size, config.d_model),
+        "model.decoder.embed_positions.weight": (config.max_target_positions, config.d_model),
+    }
+    there = {row.name for row in template.graph.initializer}
+    for key, shape in tables.items():
+        if key not in there:
+            row = TensorProto(name=key, data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL)
+            template.graph.initializer.append(row)
+    words, places = tables
+    found = [helper.make_node("Gather", [words, "tokens"], ["lookup/words"], "lookup/words", axis=0)]
+    text = "lookup/words"
+    if config.scale_embedding:
+        scale = numpy_helper.from_array(np.array(math.sqrt(config.d_model), np.float32), "lookup/scale")
+        template.graph.initializer.append(scale)
+        found.append(helper.make_node("Mul", [text, "lookup/scale"], ["lookup/scaled"], "lookup/scaled"))
+        text = "lookup/scaled"
+    found.append(helper.make_node("Gather", [places, "positions"], ["lookup/places"], "lookup/places", axis=0))
+    found.append(helper.make_node("Add", [text, "lookup/places"], ["embedded"], "lookup/embedded"))
+    nodes = [*found, *template.graph.node]
+    del template.graph.node[:], template.graph.input[:]
+    template.graph.node.extend(nodes)
+    template.graph.input.extend(
+        [
+            helper.make_tensor_value_info("tokens", TensorProto.INT64, ("R", "L")),
+            helper.make_tensor_value_info("positions", TensorProto.INT64, ("L",)),
+            *inputs,
+        ]
+    )
+    return template
 
 
 def _facts(checkpoint: Checkpoint, config: WhisperConfig) -> dict[str, Any]:
