@@ -174,13 +174,6 @@ def test_sample_rates_do_not_drift(speaker, rate):
     assert other.words[-1].end_s == pytest.approx(start + other.chunks[-1].words[-1].end_s)
 
 
-def test_a_long_sentence_loses_no_word(speaker):
-    text = " ".join(f"word{'abcdefghij'[n % 10]}" for n in range(2000))
-    speech = speaker.speak(text)
-    assert [word.text for word in speech.words] == text.split()
-    assert all(len(chunk.phonemes) <= 510 for chunk in speech.chunks)
-
-
 def test_lexicon(speaker, tmp_path):
     path = tmp_path / "words.tsv"
     path.write_text("# mine\nKokoro\t/kˈOkəɹO/\nsql\tsequel\nNew York\t/nuˈɔɹk/\n", encoding="utf-8")
@@ -362,3 +355,17 @@ def test_options_are_one_record(speaker):
     one = speaker.speak("Hello.", options=options)
     two = speaker.speak("Hello.", speed=1.5, volume=0.5)
     assert np.array_equal(one.audio.samples, two.audio.samples)
+
+
+def test_explain(speaker):
+    text = "In 1984 [tomato](/təmˈɑːtO/) cost $5.50, wow [pause:1s] ★."
+    rows = list(speaker.explain(text, lexicon={"wow": "/wˈO/"}))
+    spoken = {row.text: row for row in rows if hasattr(row, "text")}
+    assert (spoken["1984"].spoken, spoken["1984"].rule) == ("nineteen eighty four", "year")
+    assert (spoken["$5.50"].spoken, spoken["$5.50"].rule) == ("five dollars and fifty cents", "currency")
+    assert (spoken["tomato"].phonemes, spoken["tomato"].rule) == ("təmˈɑːtO", "markup")
+    assert (spoken["wow"].phonemes, spoken["wow"].rule) == ("wˈO", "lexicon")
+    assert (spoken["cost"].rule, spoken["cost"].source, spoken["cost"].language) == ("text", "gold", "a")
+    assert (spoken["★"].spoken, spoken["★"].phonemes) == ("", "")
+    assert [row.duration_s for row in rows if hasattr(row, "duration_s")] == [1.0]
+    assert all(text[slice(*row.span)].strip() == row.text for row in rows if hasattr(row, "text"))

@@ -27,6 +27,7 @@ from sonant.text.phonemes import SYMBOLS
 from sonant.text.tokens import G2P
 from sonant.tts import style
 from sonant.tts.cast import Cast, Part, recast
+from sonant.tts.explain import Explained, explain
 from sonant.tts.join import Seam, trimmed
 from sonant.tts.lexicon import load as load_lexicon
 from sonant.tts.options import KOKORO_RATE, SpeakOptions
@@ -150,6 +151,15 @@ class Speaker:
         """What would be said: tokens and phonemes of every utterance, and the pauses between; nothing is spoken."""
         options = (options or SpeakOptions()).changed(**changes)
         return self._steps(text, self._cast(voice, options), options)
+
+    def explain(
+        self, text: Text, voice: style.VoiceLike = "af_heart", *, options: SpeakOptions | None = None, **changes: Any
+    ) -> Iterator[Explained | Pause]:
+        """How each word would be said, and by which rule; nothing is spoken."""
+        options = (options or SpeakOptions()).changed(**changes)
+        cast = self._cast(voice, options)
+        lexicon = load_lexicon(options.lexicon) if options.lexicon is not None else None
+        return explain(read(text, options, cast.language), cast.language, self._g2p(options), lexicon)
 
     def with_engine(self, engine: Synth) -> Speaker:
         """The same voices and alphabet over another network."""
