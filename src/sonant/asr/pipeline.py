@@ -17,10 +17,12 @@ from sonant.asr.facts import alignment_heads, facts_of
 from sonant.asr.language import LanguageGuess
 from sonant.asr.live import LiveOptions, LiveUpdate, live
 from sonant.asr.longform import Report
-from sonant.asr.session import Session
+from sonant.asr.session import Session, search_parts
 from sonant.asr.source import open_sound
 from sonant.decode.fallback import decode_with_fallback
 from sonant.decode.options import TranscribeOptions
+from sonant.decode.search import Search
+from sonant.decode.speculative import PairedEngine, Speculation, SpeculativeSearch
 from sonant.engines.base import Seq2Seq
 from sonant.errors import BadInput
 from sonant.records import Audio, Segment, Transcript
@@ -39,12 +41,28 @@ class Recognizer:
         engine: the network.
         checkpoint: what it was opened from.
         facts: its sizes, and whether it knows languages and translation.
+        speculation: how well the draft model guessed so far; all zero without one.
     """
 
-    def __init__(self, engine: Seq2Seq, checkpoint: Checkpoint) -> None:
-        """Take an open engine; nothing is fetched or parsed here."""
-        self.engine, self.checkpoint = engine, checkpoint
-        self.facts = facts_of(engine, checkpoint)
+    def __init__(
+        self, engine: Seq2Seq, checkpoint: Checkpoint, draft: Seq2Seq | None = None, proposals: int = 5
+    ) -> None:
+        """Take an open engine; nothing is fetched or parsed here.
+
+        Args:
+            engine: the network.
+            checkpoint: what it was opened from.
+            draft: a smaller network with the same vocabulary (distil-whisper's for Whisper's) that proposes tokens; the
+                text stays exactly the main one's.
+            proposals: tokens that it proposes at a time.
+
+        Raises:
+            UnsupportedCheckpoint: the vocabulary is not one of Whisper's.
+            BadInput: the draft doesn't fit the network.
+        """
+        self.engine = engine if draft is None else PairedEngine(engine, draft)
+        self.checkpoint, self.facts = checkpoint, facts_of(engine, checkpoint)
+        self.speculation, self._proposals = Speculation(), proposals
 
     def transcribe(
         self,
@@ -148,7 +166,12 @@ class Recognizer:
 
     def _session(self, options: TranscribeOptions, report: Report) -> Session:
         heads = alignment_heads(self.checkpoint, self.facts) if options.word_timestamps else []
-        return Session(self.engine, self.facts, options, report, heads)
+        search = Search(self.engine, *search_parts(options, self.facts))
+        if isinstance(self.engine, PairedEngine):
+            search = SpeculativeSearch(
+                self.engine, *search_parts(options, self.facts), proposals=self._proposals, count=self.speculation
+            )
+        return Session(search, self.facts, report, heads)
 
     def _options(self, options: TranscribeOptions | None, changes: dict[str, Any]) -> TranscribeOptions:
         """The options, checked against what this model can do."""

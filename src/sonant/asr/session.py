@@ -20,12 +20,20 @@ from sonant.asr.words import Aligner, Heard
 from sonant.audio.features import FRAMES_PER_SECOND, HOP, WINDOW_FRAMES, mel_peak, mel_window, pad_or_trim
 from sonant.decode.fallback import Outcome
 from sonant.decode.options import TranscribeOptions
-from sonant.decode.rules import rules_of
+from sonant.decode.rules import Rule, rules_of
 from sonant.decode.search import Request, Search
-from sonant.engines.base import Memory, Seq2Seq
+from sonant.engines.base import Memory
 from sonant.records import Segment
+from sonant.text.bpe import WhisperTokenizer
 
-__all__ = ["Session", "Window"]
+__all__ = ["Session", "Window", "search_parts"]
+
+
+def search_parts(
+    options: TranscribeOptions, facts: ModelFacts
+) -> tuple[WhisperTokenizer, TranscribeOptions, list[Rule], int]:
+    """What a ``Search`` takes besides its engine."""
+    return facts.tokenizer, options, rules_of(options, facts.tokenizer), facts.context
 
 
 @dataclass(slots=True)
@@ -54,20 +62,13 @@ class Window:
 class Session:
     """What a run needs to know at each window; see ``Recognizer._listen`` for the order of calls."""
 
-    def __init__(
-        self,
-        engine: Seq2Seq,
-        facts: ModelFacts,
-        options: TranscribeOptions,
-        report: Report,
-        heads: Sequence[tuple[int, int]],
-    ) -> None:
-        """Make the search and the aligner; ``heads`` are those that follow words, [] where words aren't asked for."""
-        self.engine, self.facts, self.options, self.report = engine, facts, options, report
-        tokenizer = facts.tokenizer
-        self.search = Search(engine, tokenizer, options, rules_of(options, tokenizer), facts.context)
+    def __init__(self, search: Search, facts: ModelFacts, report: Report, heads: Sequence[tuple[int, int]]) -> None:
+        """Make the aligner; ``heads`` are those that follow words, [] where words aren't asked for."""
+        self.search, self.facts, self.report = search, facts, report
+        self.engine, self.options = search.engine, search.options
+        options = search.options
         self._aligner = (
-            Aligner(engine, tokenizer, heads, options.prepend_punctuations, options.append_punctuations)
+            Aligner(self.engine, facts.tokenizer, heads, options.prepend_punctuations, options.append_punctuations)
             if options.word_timestamps
             else None
         )

@@ -128,9 +128,7 @@ class Search:
 
     def _decode_group(self, memory: Memory, requests: list[Request], temperature: float) -> list[Hypothesis]:
         picker, beams = self._picker(requests, temperature)
-        prompt = np.repeat(np.array([request.tokens for request in requests], np.int64), beams, axis=0)
-        if prompt.shape[1] >= self.context:
-            raise BadInput(f"the prompt has {prompt.shape[1]} tokens; the decoder holds {self.context} with the text")
+        prompt = self._prompt(requests, beams)
         state = self.engine.fork(memory, [request.window for request in requests], beams)
         logits, no_speech = self._hear_prompt(state, prompt, beams)
         written = np.empty((len(prompt), 0), np.int64)
@@ -149,6 +147,13 @@ class Search:
             self._best(picker.candidates(index, written), float(no_speech[index]), temperature, request.language)
             for index, request in enumerate(requests)
         ]
+
+    def _prompt(self, requests: list[Request], beams: int) -> NDArray[np.int64]:
+        """The tokens before the text, (R, t)."""
+        prompt = np.repeat(np.array([request.tokens for request in requests], np.int64), beams, axis=0)
+        if prompt.shape[1] >= self.context:
+            raise BadInput(f"the prompt has {prompt.shape[1]} tokens; the decoder holds {self.context} with the text")
+        return prompt
 
     def _hear_prompt(
         self, state: Memory, prompt: NDArray[np.int64], beams: int
