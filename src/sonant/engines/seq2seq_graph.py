@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ class Parts:
         encoder: template.
         decoder: template.
         embed: looks tokens up.
+        cross_dtype: dtype of the cross-attention keys and values.
     """
 
     config: WhisperConfig
@@ -41,6 +42,7 @@ class Parts:
     encoder: ModelProto
     decoder: ModelProto
     embed: Embedder
+    cross_dtype: str
 
 
 class Embedder:
@@ -58,13 +60,13 @@ class Embedder:
         return words * self.scale + _float32(self.positions[past : past + tokens.shape[1]], self.kinds[1])
 
 
-def parts(checkpoint: Checkpoint, cross_dtype: str, int8: bool) -> Parts:
+def parts(checkpoint: Checkpoint, cross_dtype: str, quantised: Collection[str]) -> Parts:
     """Check a checkpoint and build its graphs.
 
     Args:
         checkpoint: of a Whisper.
         cross_dtype: dtype of the cross-attention keys and values, "float32" or "bfloat16".
-        int8: whether its matrices are quantised.
+        quantised: "encoder" and "decoder", where their matrices are to be int8.
 
     Raises:
         ModelFileMissing: a file isn't there.
@@ -73,11 +75,15 @@ def parts(checkpoint: Checkpoint, cross_dtype: str, int8: bool) -> Parts:
     """
     config = WhisperConfig.from_hf(checkpoint.config)
     tensors = stored(checkpoint, config)
-    encoder, decoder = graph.encoder(config, 1, cross_dtype), graph.decoder(config, "B", cross_dtype)
     embed = Embedder(tensors, config)
-    if int8:
-        tensors = quantize.with_int8(tensors, quantize.matrices([encoder, decoder]), checkpoint.weights)
-    return Parts(config, tensors, encoder, decoder, embed)
+    templates = {
+        "encoder": graph.encoder(config, 1, cross_dtype),
+        "decoder": graph.decoder(config, "B", cross_dtype),
+    }
+    if quantised:
+        keys = quantize.matrices(templates[part] for part in quantised)
+        tensors = quantize.with_int8(tensors, keys, checkpoint.weights)
+    return Parts(config, tensors, templates["encoder"], templates["decoder"], embed, cross_dtype)
 
 
 def stored(checkpoint: Checkpoint, config: WhisperConfig) -> dict[str, Tensor]:

@@ -141,7 +141,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OnnxruntimeSeq2Seq: 
         BadInput: a device or dtype that ONNX Runtime doesn't have here.
     """
     plan = runtime.plan(options)
-    parts = seq2seq_graph.parts(checkpoint, "float32", plan.dtype == "int8")
+    parts = seq2seq_graph.parts(checkpoint, "float32", ["encoder", "decoder"] if plan.dtype == "int8" else [])
     return OnnxruntimeSeq2Seq(
         parts.config,
         parts.embed,

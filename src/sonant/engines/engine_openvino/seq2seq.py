@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 from openvino import opset13
 from openvino.passes import MakeStateful, Manager
 
+from sonant.engines import cpu, seq2seq_graph
 from sonant.engines import seq2seq_checks as checks
-from sonant.engines import seq2seq_graph
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
-from sonant.engines.seq2seq_graph import Embedder, names
+from sonant.engines.seq2seq_graph import names
 from sonant.models.whisper.config import WhisperConfig
 from sonant.weights.checkpoint import Checkpoint
 
@@ -48,25 +49,19 @@ class OpenvinoSeq2Seq:
     """The ``Seq2Seq`` protocol over two compiled graphs."""
 
     def __init__(
-        self,
-        config: WhisperConfig,
-        embed: Embedder,
-        encoder: runtime.Compiled,
-        decoder: runtime.Compiled,
-        plan: runtime.Plan,
+        self, parts: seq2seq_graph.Parts, encoder: runtime.Compiled, decoder: runtime.Compiled, description: str
     ) -> None:
-        self.config, self.embed, self.encoder, self.decoder = config, embed, encoder, decoder
-        self.plan = plan
+        self.config, self.embed, self.description = parts.config, parts.embed, description
+        self.encoder, self.decoder = encoder, decoder
+        self.cross_dtype = STORED[parts.cross_dtype]
         self.idle: list[ov.InferRequest] = []
         self.hearing = encoder.model.create_infer_request()
-        self.description = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
 
     def encode(self, features: NDArray[np.float32]) -> OpenvinoMemory:
         """See ``engines.base.Seq2Seq``."""
         checks.features(features, self.config)
         config = self.config
-        dtype = STORED[self.plan.activations]
-        cross = [np.empty(shape, dtype) for shape in seq2seq_graph.cross_shapes(config, len(features))]
+        cross = [np.empty(shape, self.cross_dtype) for shape in seq2seq_graph.cross_shapes(config, len(features))]
         for window in range(len(features)):
             self.hearing.set_tensor("features", ov.Tensor(np.ascontiguousarray(features[window : window + 1])))
             for name, array in zip(names("cross", config), cross, strict=True):
@@ -197,14 +192,27 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq:  # 
         UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
         BadInput: a device or dtype that OpenVINO doesn't have here.
     """
-    plan = runtime.plan(options)
-    parts = seq2seq_graph.parts(checkpoint, plan.activations, plan.dtype == "int8")
+    config = WhisperConfig.from_hf(checkpoint.config)
+    encoder_plan, decoder_plan, words = _plans(options, config)
+    quantised = [part for part, plan in (("encoder", encoder_plan), ("decoder", decoder_plan)) if plan.dtype == "int8"]
+    parts = seq2seq_graph.parts(checkpoint, decoder_plan.activations, quantised)
     encoder, decoder = (runtime.read(each, parts.stored, checkpoint.id) for each in (parts.encoder, parts.decoder))
-    stateful(decoder.model, parts.config)
+    stateful(decoder.model, config)
     return OpenvinoSeq2Seq(
-        parts.config,
-        parts.embed,
-        runtime.compile_model(encoder, plan.properties),
-        runtime.compile_model(decoder, plan.properties),
-        plan,
+        parts,
+        runtime.compile_model(encoder, encoder_plan.properties),
+        runtime.compile_model(decoder, decoder_plan.properties),
+        f"openvino {ov.__version__.split('-')[0]}, cpu, {words}",
     )
+
+
+def _plans(options: EngineOptions, config: WhisperConfig) -> tuple[runtime.Plan, runtime.Plan, str]:
+    """How encoder and decoder are compiled, and that in words."""
+    if options.dtype != "auto":
+        plan = runtime.plan(options, config.d_model)
+        return plan, plan, f"{plan.dtype} ({plan.reason})"
+    chosen = cpu.whisper_dtypes()
+    plans = [runtime.plan(replace(options, dtype=dtype), config.d_model) for dtype in (chosen.encoder, chosen.decoder)]
+    both = chosen.encoder == chosen.decoder
+    words = chosen.encoder if both else f"{chosen.encoder} encoder, {chosen.decoder} decoder"
+    return plans[0], plans[1], f"{words} ({chosen.reason})"

@@ -1,0 +1,67 @@
+"""What "auto" means on CPUs that this machine isn't."""
+
+import pytest
+
+from sonant.engines import cpu
+from sonant.engines.base import EngineOptions
+from sonant.engines.engine_openvino import runtime
+from sonant.errors import BadInput
+
+HASWELL = frozenset({"avx2"})
+CASCADE_LAKE = HASWELL | {"avx512f", "avx512_vnni"}
+ZEN_4 = CASCADE_LAKE | {"avx512_bf16"}
+SAPPHIRE_RAPIDS = ZEN_4 | {"amx_bf16", "amx_int8"}
+
+
+@pytest.fixture(autouse=True)
+def unlimited(monkeypatch):
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    monkeypatch.delenv("DNNL_MAX_CPU_ISA", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("flags", "limit", "encoder"),
+    [
+        (HASWELL, "", "float32"),
+        (CASCADE_LAKE, "", "int8"),
+        (ZEN_4, "", "int8"),
+        (SAPPHIRE_RAPIDS, "", "bfloat16"),
+        (SAPPHIRE_RAPIDS, "AVX512_CORE_BF16", "int8"),
+        (SAPPHIRE_RAPIDS, "avx512_core", "float32"),
+        (SAPPHIRE_RAPIDS, "AVX2", "float32"),
+        (SAPPHIRE_RAPIDS, "DEFAULT", "bfloat16"),
+        (None, "", "float32"),
+    ],
+)
+def test_whisper(monkeypatch, flags, limit, encoder):
+    monkeypatch.setattr(cpu, "_flags", lambda: flags)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    chosen = cpu.whisper_dtypes()
+    assert (chosen.encoder, chosen.decoder) == (encoder, "int8")
+    assert chosen.reason
+
+
+def test_bfloat16_only_where_it_is_arithmetic(monkeypatch):
+    monkeypatch.setattr(cpu, "_flags", lambda: CASCADE_LAKE)
+    assert cpu.auto_dtype()[0] == runtime.plan(EngineOptions()).dtype == "float32"
+    with pytest.raises(BadInput, match="no bfloat16"):
+        runtime.plan(EngineOptions(dtype="bfloat16"))
+    monkeypatch.setattr(cpu, "_flags", lambda: ZEN_4)
+    assert cpu.auto_dtype()[0] == runtime.plan(EngineOptions()).dtype == "bfloat16"
+
+
+def test_activations_are_quantised_only_where_onednn_may(monkeypatch):
+    group = "DYNAMIC_QUANTIZATION_GROUP_SIZE"
+    monkeypatch.setattr(cpu, "_flags", lambda: ZEN_4)
+    assert runtime.plan(EngineOptions(dtype="int8"), 512).properties[group] == 512
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    plan = runtime.plan(EngineOptions(dtype="int8"), 512)
+    assert plan.properties[group] == 0
+    assert plan.activations == "float32"
+
+
+def test_what_this_engine_lacks_is_said():
+    with pytest.raises(BadInput, match="allowed: auto, float32, bfloat16, int8"):
+        runtime.plan(EngineOptions(dtype="float16"))
+    with pytest.raises(BadInput, match="runs on the CPU"):
+        runtime.plan(EngineOptions(device="cuda"))
