@@ -2,9 +2,9 @@
 
     python scripts/make_whisper_vocab.py FOLDER
 
-FOLDER is the installed package openai-whisper (MIT). From ``assets/*.tiktoken`` comes the zlib compression of one
-length byte per token, then all tokens' bytes, in order of rank, after a count of four bytes; from ``normalizers/english.json``
-that of lines "british TAB american".
+FOLDER is the installed package openai-whisper (MIT). ``assets/*.tiktoken`` become a count of four bytes and the zlib
+compression of one length byte per token, then all tokens' bytes, in order of rank; ``normalizers/english.json`` that of
+lines "british TAB american".
 """
 
 import base64

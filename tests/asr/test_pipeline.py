@@ -215,6 +215,19 @@ def test_batch_hears_the_rest_of_a_cut_that_ended_open():
     assert [(one.start_s, one.end_s) for one in result.windows] == [(0, 10), (10, 20), (20, 40)]
 
 
+def test_nothing_is_lost_behind_a_cut_that_ends_in_silence(monkeypatch):
+    from sonant.asr.voice import Voice
+
+    monkeypatch.setattr(Voice, "absence", lambda self, span: "nobody speaks" if span.start == 1000 else "")
+    monkeypatch.setattr(Voice, "hears", lambda self, start_s, end_s: True)
+    scripts = [[at(0), *text("one"), at(10), at(10)], [at(0), *text("two"), at(9)]]
+    result = recognizer(scripts).transcribe(
+        noise(40), language="en", clip_timestamps=(0.0, 20.0, 20.0, 40.0), batch_size=2
+    )
+    assert [(one.start_s, one.text) for one in result.segments] == [(0, " one"), (20, " two")]
+    assert [window.fate for window in result.windows] == ["accepted", "skipped", "accepted"]
+
+
 def test_segments_come_one_by_one_and_progress_is_told():
     scripts = [[at(0), *text("a"), at(29), at(29)], [at(0), *text("b"), at(1)]]
     model, told = recognizer(scripts), []

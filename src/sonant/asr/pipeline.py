@@ -163,6 +163,7 @@ class Recognizer:
             yield from session.ready()
             if progress is not None:
                 progress(session.heard_s, session.total_s)
+        yield from session.ready()  # of tracks behind one that ended in silence
 
     def _session(self, options: TranscribeOptions, report: Report) -> Session:
         heads = alignment_heads(self.checkpoint, self.facts) if options.word_timestamps else []
