@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from sonant.errors import OutputError
 from sonant.weights import cache
 from sonant.weights.tensors import Tensor, of_array, read_file, to_float32, write_file
 
-__all__ = ["matrices", "rows_to_int8", "with_int8"]
+__all__ = ["forget", "matrices", "rows_to_int8", "with_int8"]
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,13 @@ def with_int8(stored: Mapping[str, Tensor], keys: Iterable[str], files: Iterable
         log.warning("int8 weights can't be cached, so they are made anew each time: %s", error)
         made = [of_array(tensor.key, tensor.read()) for tensor in _twins(stored, wanted)]
     return {**stored, **{tensor.key: tensor for tensor in made}}
+
+
+def forget(keys: Iterable[str], files: Iterable[Path]) -> None:
+    """Remove what ``with_int8`` cached for these matrices and files; a process that has it mapped keeps its pages."""
+    name = _digest(files, sorted(keys))
+    with cache.locked(f"int8-{name}"):
+        shutil.rmtree(cache.folder() / "int8" / name, ignore_errors=True)
 
 
 def rows_to_int8(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,30 +18,9 @@ from sonant.weights import importers
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
 
-__all__ = ["Embedder", "Parts", "causal_mask", "cross_shapes", "names", "parts", "stored"]
+__all__ = ["Embedder", "Source", "causal_mask", "cross_shapes", "names", "stored"]
 
 POSITIONS = "model.decoder.embed_positions.weight"
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """A checkpoint, ready for a runtime.
-
-    Attributes:
-        config: sizes.
-        stored: its tensors by canonical key, with int8 twins where they were asked for.
-        encoder: template.
-        decoder: template.
-        embed: looks tokens up.
-        cross_dtype: dtype of the cross-attention keys and values.
-    """
-
-    config: WhisperConfig
-    stored: Mapping[str, Tensor]
-    encoder: ModelProto
-    decoder: ModelProto
-    embed: Embedder
-    cross_dtype: str
 
 
 class Embedder:
@@ -60,30 +38,42 @@ class Embedder:
         return words * self.scale + _float32(self.positions[past : past + tokens.shape[1]], self.kinds[1])
 
 
-def parts(checkpoint: Checkpoint, cross_dtype: str, quantised: Collection[str]) -> Parts:
-    """Check a checkpoint and build its graphs.
+class Source:
+    """A checkpoint, checked, from which a runtime takes what it needs.
 
     Args:
         checkpoint: of a Whisper.
         cross_dtype: dtype of the cross-attention keys and values, "float32" or "bfloat16".
-        quantised: "encoder" and "decoder", where their matrices are to be int8.
+
+    Attributes:
+        config: sizes.
+        embed: looks tokens up.
 
     Raises:
         ModelFileMissing: a file isn't there.
         CorruptFile: a header is wrong.
         UnsupportedCheckpoint: a key is missing, surplus or of another shape.
     """
-    config = WhisperConfig.from_hf(checkpoint.config)
-    tensors = stored(checkpoint, config)
-    embed = Embedder(tensors, config)
-    templates = {
-        "encoder": graph.encoder(config, 1, cross_dtype),
-        "decoder": graph.decoder(config, "B", cross_dtype),
-    }
-    if quantised:
-        keys = quantize.matrices(templates[part] for part in quantised)
-        tensors = quantize.with_int8(tensors, keys, checkpoint.weights)
-    return Parts(config, tensors, templates["encoder"], templates["decoder"], embed, cross_dtype)
+
+    def __init__(self, checkpoint: Checkpoint, cross_dtype: str) -> None:
+        self.config = WhisperConfig.from_hf(checkpoint.config)
+        self.id, self.files, self.cross_dtype = checkpoint.id, checkpoint.weights, cross_dtype
+        self.tensors = stored(checkpoint, self.config)
+        self.embed = Embedder(self.tensors, self.config)
+
+    def template(self, part: str) -> ModelProto:
+        """The graph of the "encoder" or "decoder"."""
+        if part == "encoder":
+            return graph.encoder(self.config, 1, self.cross_dtype)
+        return graph.decoder(self.config, "B", self.cross_dtype)
+
+    def with_int8(self, template: ModelProto) -> dict[str, Tensor]:
+        """The tensors, those that the template multiplies with as int8 too."""
+        return quantize.with_int8(self.tensors, quantize.matrices([template]), self.files)
+
+    def forget_int8(self, template: ModelProto) -> None:
+        """Remove the int8 twins from the cache, once a runtime has kept them in its own form."""
+        quantize.forget(quantize.matrices([template]), self.files)
 
 
 def stored(checkpoint: Checkpoint, config: WhisperConfig) -> dict[str, Tensor]:

@@ -14,8 +14,7 @@ from sonant.engines import seq2seq_checks as checks
 from sonant.engines import seq2seq_graph
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_onnxruntime import runtime
-from sonant.engines.seq2seq_graph import Embedder, names
-from sonant.models.whisper.config import WhisperConfig
+from sonant.engines.seq2seq_graph import Source, names
 from sonant.weights.checkpoint import Checkpoint
 
 __all__ = ["OnnxruntimeMemory", "OnnxruntimeSeq2Seq", "open"]
@@ -41,15 +40,9 @@ class OnnxruntimeMemory:
 class OnnxruntimeSeq2Seq:
     """The ``Seq2Seq`` protocol over two sessions."""
 
-    def __init__(
-        self,
-        config: WhisperConfig,
-        embed: Embedder,
-        encoder: runtime.Session,
-        decoder: runtime.Session,
-        plan: runtime.Plan,
-    ) -> None:
-        self.config, self.embed, self.encoder, self.decoder, self.plan = config, embed, encoder, decoder, plan
+    def __init__(self, source: Source, encoder: runtime.Session, decoder: runtime.Session, plan: runtime.Plan) -> None:
+        self.config, self.embed = source.config, source.embed
+        self.encoder, self.decoder, self.plan = encoder, decoder, plan
         self.description = f"onnxruntime {ort.__version__}, {plan.device}, {plan.dtype} ({plan.reason})"
 
     def encode(self, features: NDArray[np.float32]) -> OnnxruntimeMemory:
@@ -141,11 +134,10 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OnnxruntimeSeq2Seq: 
         BadInput: a device or dtype that ONNX Runtime doesn't have here.
     """
     plan = runtime.plan(options)
-    parts = seq2seq_graph.parts(checkpoint, "float32", ["encoder", "decoder"] if plan.dtype == "int8" else [])
-    return OnnxruntimeSeq2Seq(
-        parts.config,
-        parts.embed,
-        runtime.open_session(parts.encoder, parts.stored, checkpoint.id, plan),
-        runtime.open_session(parts.decoder, parts.stored, checkpoint.id, plan),
-        plan,
-    )
+    source = Source(checkpoint, "float32")
+    sessions = []
+    for part in ("encoder", "decoder"):
+        template = source.template(part)
+        tensors = source.with_int8(template) if plan.dtype == "int8" else source.tensors
+        sessions.append(runtime.open_session(template, tensors, checkpoint.id, plan))
+    return OnnxruntimeSeq2Seq(source, sessions[0], sessions[1], plan)

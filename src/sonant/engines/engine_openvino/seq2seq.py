@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
+from onnx import ModelProto
 from openvino import opset13
 from openvino.passes import MakeStateful, Manager
 
-from sonant.engines import cpu, seq2seq_graph
+from sonant.engines import binder, cpu, quantize, seq2seq_graph
 from sonant.engines import seq2seq_checks as checks
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
-from sonant.engines.seq2seq_graph import names
+from sonant.engines.engine_openvino.blobs import Blob
+from sonant.engines.seq2seq_graph import Source, names
+from sonant.models import graph_builder
+from sonant.models.whisper import graph
 from sonant.models.whisper.config import WhisperConfig
 from sonant.weights.checkpoint import Checkpoint
+from sonant.weights.tensors import Tensor
 
 __all__ = ["OpenvinoMemory", "OpenvinoSeq2Seq", "open"]
 
@@ -48,12 +54,10 @@ class OpenvinoMemory:
 class OpenvinoSeq2Seq:
     """The ``Seq2Seq`` protocol over two compiled graphs."""
 
-    def __init__(
-        self, parts: seq2seq_graph.Parts, encoder: runtime.Compiled, decoder: runtime.Compiled, description: str
-    ) -> None:
-        self.config, self.embed, self.description = parts.config, parts.embed, description
+    def __init__(self, source: Source, encoder: runtime.Compiled, decoder: runtime.Compiled, description: str) -> None:
+        self.config, self.embed, self.description = source.config, source.embed, description
         self.encoder, self.decoder = encoder, decoder
-        self.cross_dtype = STORED[parts.cross_dtype]
+        self.cross_dtype = STORED[source.cross_dtype]
         self.idle: list[ov.InferRequest] = []
         self.hearing = encoder.model.create_infer_request()
 
@@ -194,16 +198,37 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq:  # 
     """
     config = WhisperConfig.from_hf(checkpoint.config)
     encoder_plan, decoder_plan, words = _plans(options, config)
-    quantised = [part for part, plan in (("encoder", encoder_plan), ("decoder", decoder_plan)) if plan.dtype == "int8"]
-    parts = seq2seq_graph.parts(checkpoint, decoder_plan.activations, quantised)
-    encoder, decoder = (runtime.read(each, parts.stored, checkpoint.id) for each in (parts.encoder, parts.decoder))
-    stateful(decoder.model, config)
+    source = seq2seq_graph.Source(checkpoint, decoder_plan.activations)
     return OpenvinoSeq2Seq(
-        parts,
-        runtime.compile_model(encoder, encoder_plan.properties),
-        runtime.compile_model(decoder, decoder_plan.properties),
+        source,
+        _compiled(source, "encoder", encoder_plan),
+        _compiled(source, "decoder", decoder_plan),
         f"openvino {ov.__version__.split('-')[0]}, cpu, {words}",
     )
+
+
+def _compiled(source: Source, part: str, plan: runtime.Plan) -> runtime.Compiled:
+    """The encoder or decoder; int8 ones come from the cache from the second time on."""
+    if plan.dtype != "int8":
+        return _compile(source, source.template(part), source.tensors, plan)
+    makers = (binder, graph, graph_builder, quantize, runtime, sys.modules[__name__])
+    blob = Blob(part, source.files, plan.properties, makers, (asdict(source.config), source.cross_dtype))
+    compiled = blob.load()
+    if compiled is None:
+        template = source.template(part)
+        compiled = _compile(source, template, source.with_int8(template), plan)
+        if blob.keep(compiled):
+            source.forget_int8(template)
+    return compiled
+
+
+def _compile(
+    source: Source, template: ModelProto, tensors: Mapping[str, Tensor], plan: runtime.Plan
+) -> runtime.Compiled:
+    bound = runtime.read(template, tensors, source.id)
+    if template.graph.name == graph.DECODER:
+        stateful(bound.model, source.config)
+    return runtime.compile_model(bound, plan.properties)
 
 
 def _plans(options: EngineOptions, config: WhisperConfig) -> tuple[runtime.Plan, runtime.Plan, str]:

@@ -24,7 +24,9 @@ from sonant.models.graph_builder import GraphBuilder
 from sonant.models.whisper import names
 from sonant.models.whisper.config import LAYER_NORM_EPS, WhisperConfig
 
-__all__ = ["decoder", "encoder", "shapes"]
+__all__ = ["DECODER", "ENCODER", "decoder", "encoder", "shapes"]
+
+ENCODER, DECODER = "whisper-encoder", "whisper-decoder"  # names of the graphs
 
 
 def encoder(config: WhisperConfig, windows: int | str = "B", cross_dtype: str = "float32") -> onnx.ModelProto:
@@ -38,7 +40,7 @@ def encoder(config: WhisperConfig, windows: int | str = "B", cross_dtype: str = 
         windows: a number makes the graph static, a word dynamic.
         cross_dtype: dtype of the outputs, "float32" or "bfloat16".
     """
-    graph = GraphBuilder("whisper-encoder", shapes(config))
+    graph = GraphBuilder(ENCODER, shapes(config))
     hidden = graph.input("features", "float32", (windows, config.num_mel_bins, config.frames))
     for name, stride in (("conv1", 1), ("conv2", 2)):
         key = f"model.encoder.{name}"
@@ -85,7 +87,7 @@ class _Decoder:
     def __init__(self, config: WhisperConfig, windows: int | str, cross_dtype: str) -> None:
         self.config, self.windows, self.cross_dtype = config, windows, cross_dtype
         self.heads, self.size = config.decoder_attention_heads, config.head_size
-        self.graph = graph = GraphBuilder("whisper-decoder", shapes(config))
+        self.graph = graph = GraphBuilder(DECODER, shapes(config))
         self.embedded = graph.input("embedded", "float32", ("R", "L", config.d_model))
         self.mask = graph.input("mask", "float32", ("L", "S"))
         self.beams = graph.input("beams", "int32", ("R",))
