@@ -228,6 +228,30 @@ def test_nothing_is_lost_behind_a_cut_that_ends_in_silence(monkeypatch):
     assert [window.fate for window in result.windows] == ["accepted", "skipped", "accepted"]
 
 
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_chunks_are_joined_by_their_common_words(batch_size):
+    scripts = [  # chunks of 30 s at 0, 20 and 40 s
+        [at(0), *text("one two three four five six seven"), at(29.5)],
+        [at(0), *text("five six seven eight nine"), at(20), at(20), *text("ten eleven twelve"), at(29)],
+        [at(1), *text("ten eleven twelve end"), at(9)],
+    ]
+    told = []
+    result = recognizer(scripts).transcribe(
+        noise(55),
+        language="en",
+        voice_gate=False,
+        chunk_length=30,
+        batch_size=batch_size,
+        progress=lambda done, total: told.append(done),
+    )
+    assert result.text == "one two three four five six seven eight nine ten eleven twelve end"
+    times = [time for one in result.segments for time in (one.start_s, one.end_s)]
+    assert times[0] == 0
+    assert times[-1] == 49
+    assert all(one.start_s < one.end_s for one in result.segments)
+    assert [(one.start_s, one.end_s) for one in result.windows] == [(0, 30), (20, 50), (40, 55)]
+
+
 def test_segments_come_one_by_one_and_progress_is_told():
     scripts = [[at(0), *text("a"), at(29), at(29)], [at(0), *text("b"), at(1)]]
     model, told = recognizer(scripts), []
@@ -238,7 +262,7 @@ def test_segments_come_one_by_one_and_progress_is_told():
     assert next(stream).text == " a"
     assert model.engine.heard == 1
     assert [one.text for one in stream] == [" b"]
-    assert told == [(29.0, 45.0), (45.0, 45.0)]
+    assert told == [(29.0, 45.0), (45.0, 45.0), (45.0, 45.0)]
 
 
 def test_languages():

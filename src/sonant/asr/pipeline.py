@@ -164,6 +164,8 @@ class Recognizer:
             if progress is not None:
                 progress(session.heard_s, session.total_s)
         yield from session.ready()  # of tracks behind one that ended in silence
+        if progress is not None:
+            progress(session.total_s, session.total_s)
 
     def _session(self, options: TranscribeOptions, report: Report) -> Session:
         heads = alignment_heads(self.checkpoint, self.facts) if options.word_timestamps else []

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.asr import language
+from sonant.asr.chunked import join
 from sonant.asr.facts import ModelFacts
 from sonant.asr.longform import Context, Report, Setting, Track
 from sonant.asr.segments import Span
@@ -38,9 +39,10 @@ def search_parts(
 
 @dataclass(slots=True)
 class Lane:
-    """A track and the segments that it has given and that are not yet handed out."""
+    """A track, its (first) clip, and the segments that it has given and that are not yet handed out."""
 
     track: Track
+    clip: tuple[int, int]
     segments: list[Segment] = field(default_factory=list)
     ended: bool = False
 
@@ -85,8 +87,9 @@ class Session:
         self.first_frame = clips[0][0] if clips else 0
         self.total_s = sum(stop - start for start, stop in clips) / FRAMES_PER_SECOND
         setting = Setting(self.options, self.facts.tokenizer, frames, self.report, self._voice, self._aligner)
-        together = [clips] if self.options.batch_size == 1 else [[clip] for clip in clips]
-        self._lanes = deque(Lane(Track(setting, group, self._context())) for group in together if group)
+        apart = self.options.batch_size > 1 or self.options.chunk_length is not None
+        together = [[clip] for clip in clips] if apart else [clips]
+        self._lanes = deque(Lane(Track(setting, group, self._context()), group[0]) for group in together if group)
         self._passed = 0  # frames of lanes that have ended
         self._peak: float | None = None
         if not frames:
@@ -168,14 +171,28 @@ class Session:
 
     def ready(self) -> Iterator[Segment]:
         """Segments whose turn has come: those of the first track, and of the next ones once it has ended."""
+        chunked = self.options.chunk_length is not None
         while self._lanes:
             lane = self._lanes[0]
-            yield from lane.segments
-            lane.segments = []
+            if not chunked:
+                yield from lane.segments
+                lane.segments = []
             if lane.track.window() is not None:
                 return
+            if chunked:
+                if len(self._lanes) > 1 and not self._join(lane, self._lanes[1]):
+                    return
+                yield from lane.segments
             self._passed += lane.track.heard_frames
             self._lanes.popleft()
+
+    def _join(self, lane: Lane, following: Lane) -> bool:
+        """Keep once what two neighbouring chunks both wrote; False while the second is still being heard."""
+        if following.track.window() is not None:
+            return False
+        overlap_s = following.clip[0] / FRAMES_PER_SECOND, lane.clip[1] / FRAMES_PER_SECOND
+        lane.segments, following.segments = join(lane.segments, following.segments, overlap_s, self.facts.tokenizer)
+        return True
 
     def cover(self, segments: Sequence[Segment]) -> None:
         """Note the speech that gave no text, where voices were looked for."""

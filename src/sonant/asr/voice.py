@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sonant.asr.chunked import chunks_of
 from sonant.asr.segments import Span
 from sonant.asr.source import Sound
 from sonant.audio import vad
@@ -110,6 +111,8 @@ def clips_of(options: TranscribeOptions, frames: int, voice: Voice) -> list[tupl
                 f"clip_timestamps names {late / FRAMES_PER_SECOND:g} s; the recording ends at "
                 f"{frames / FRAMES_PER_SECOND:g} s"
             )
+    elif options.chunk_length is not None:
+        clips = chunks_of(frames, round(options.chunk_length * FRAMES_PER_SECOND))
     elif options.vad_filter or options.batch_size > 1:
         clips = _joined([(start // HOP, -(-end // HOP)) for start, end in voice.spans(_vad_options(options))], frames)
     else:
