@@ -130,6 +130,12 @@ def test_features_are_padded_with_zeros_after_the_sound_and_with_silence_for_the
     assert np.array_equal(detection[0, :, :200], window[0, :, :200])
 
 
+def test_a_full_window_is_encoded_once():
+    model = recognizer()
+    assert model.transcribe(noise(31), voice_gate=False).language == "en"
+    assert [one.shape[0] for one in model.engine.features] == [1, 1]  # the two windows, nothing for the language
+
+
 def test_clips():
     scripts = [[at(0), *text("a"), at(1)], [at(0), *text("b"), at(1)]]
     model = recognizer(scripts)
@@ -339,3 +345,18 @@ def test_unknown_options_are_refused_before_anything_is_heard():
         model.transcribe(noise(2), vad_filter=True, vad_parameters={"treshold": 0.3})
     with pytest.raises(UnknownName, match="yue"):
         model.transcribe(noise(2), TranscribeOptions(language="yue"))
+
+
+class Overflowing(Recorder):
+    def step(self, memory, tokens, every=False):
+        logits = super().step(memory, tokens, every)
+        return logits if len(self.features) == 1 else np.full_like(logits, np.nan)
+
+
+def test_a_network_that_gives_nan_is_reported_and_writes_nothing():
+    engine = Overflowing([[at(0), *text("fine."), at(30)]] * 2)
+    model = Recognizer(engine, recognizer().checkpoint)
+    result = model.transcribe(noise(50), language="en", voice_gate=False)
+    assert result.text == "fine."
+    assert [(one.start_s, one.end_s, one.fate) for one in result.windows] == [(0, 30, "accepted"), (30, 50, "skipped")]
+    assert any("at 30 s the network gave NaN" in line and "float32" in line for line in result.warnings)

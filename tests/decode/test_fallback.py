@@ -28,6 +28,7 @@ DEFAULT = TranscribeOptions()
         (DOUBTFUL, {"logprob_threshold": None}, ""),
         (REPETITIVE, {"compression_ratio_threshold": None}, ""),
         (SILENT, {"no_speech_threshold": None}, "doubtful"),
+        (replace(GOOD, avg_logprob=float("nan")), {}, "NaN"),
         (replace(GOOD, avg_logprob=-1.0), {}, ""),  # at the threshold, not below
         (replace(GOOD, compression_ratio=2.4), {}, ""),
     ],
@@ -100,3 +101,11 @@ def test_one_temperature_has_no_ladder():
     search, outcomes = run({0: [DOUBTFUL]}, temperature=0.0)
     assert len(search.rounds) == 1
     assert outcomes[0].hypothesis.avg_logprob == -1.5
+
+
+def test_nan_is_tried_again_and_never_preferred():
+    broken = replace(GOOD, avg_logprob=float("nan"), text="")
+    search, outcomes = run({0: [broken, DOUBTFUL, broken]}, temperature=(0.0, 0.5, 1.0), keep="best")
+    assert [windows for _, windows in search.rounds] == [[0], [0], [0]]
+    assert outcomes[0].hypothesis.avg_logprob == -1.5
+    assert all("NaN" in attempt.reason for attempt in outcomes[0].attempts[::2])

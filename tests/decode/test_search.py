@@ -181,3 +181,26 @@ def test_best_tokens_are_those_of_a_full_sort():
 
 def test_compression_ratio_tells_repetition():
     assert compression_ratio(" thank you" * 30) > 2.4 > compression_ratio("He was not an ill-disposed young man.")
+
+
+class BrokenEngine(ToyEngine):
+    """Gives NaN for window 1 from the second token on."""
+
+    def logits(self, name, text):
+        found = super().logits(name, text)
+        if name == 1 and len(text) > len(PROMPT):
+            found[:] = np.nan
+        return found
+
+
+@pytest.mark.parametrize(("options", "temperature"), [({}, 0.0), ({"beam_size": 3}, 0.0), ({"best_of": 2}, 0.8)])
+def test_a_window_of_nan_ends_and_its_neighbours_do_not_notice(options, temperature):
+    engine, sound = BrokenEngine(end_bias=-50.0), ToyEngine(end_bias=-50.0)
+    got = search(engine, **options).decode(engine.encode([0, 1, 2]), requests([0, 1, 2]), temperature)
+    want = search(sound, **options).decode(sound.encode([0, 1, 2]), requests([0, 1, 2]), temperature)
+    assert (got[0], got[2]) == (want[0], want[2])
+    assert (got[1].tokens, got[1].text) == ((), "")
+    assert np.isnan(got[1].avg_logprob)
+    alone = BrokenEngine(end_bias=-50.0)
+    assert np.isnan(search(alone, **options).decode(alone.encode([1]), requests([1]), temperature)[0].avg_logprob)
+    assert len(alone.calls) < 6  # not to the limit

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from toy import EOT, NO_SPEECH, SOT, ToyEngine, ToyTokenizer
 
@@ -71,3 +72,11 @@ def test_models_that_do_not_fit():
     draft.config = SimpleNamespace(vocab_size=EOT, num_mel_bins=80)
     with pytest.raises(BadInput, match="10 tokens, the main one 24"):
         PairedEngine(ToyEngine(), draft)
+
+
+def test_nan_ends_the_text():
+    _alone, pair = searches(0.3, end_bias=-50.0)
+    logits = pair.engine.main.logits
+    pair.engine.main.logits = lambda name, text: logits(name, text) * (np.nan if len(text) > 4 else 1)
+    found = pair.decode(pair.engine.encode(NAMES), requests(), 0.0)
+    assert all(np.isnan(one.avg_logprob) and len(one.tokens) <= 2 for one in found)

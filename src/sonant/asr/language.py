@@ -37,16 +37,20 @@ class LanguageGuess:
 
 
 def hear_languages(
-    engine: Seq2Seq, memory: Memory, tokenizer: WhisperTokenizer, allowed: Sequence[str] = ()
+    engine: Seq2Seq,
+    memory: Memory,
+    tokenizer: WhisperTokenizer,
+    allowed: Sequence[str] = (),
+    windows: Sequence[int] | None = None,
 ) -> list[dict[str, float]]:
-    """Probabilities of the languages, for each window of a memory; over the allowed ones, or all.
+    """Probabilities of the languages, over the allowed ones or all, for these windows of a memory or all.
 
     Raises:
         UnknownName: an allowed language that the model doesn't have.
     """
     codes = list(allowed) or list(tokenizer.languages)
     ids = [tokenizer.language_token(code) for code in codes]
-    windows = range(memory.windows)
+    windows = range(memory.windows) if windows is None else windows
     logits = engine.step(engine.fork(memory, windows), np.full((len(windows), 1), tokenizer.sot, np.int64))
     chances = np.exp(log_softmax(logits[:, ids]))
     return [dict(zip(codes, row.tolist(), strict=True)) for row in chances]

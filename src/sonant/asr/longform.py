@@ -6,6 +6,7 @@ is one track; batched decoding is a track for each cut, walked side by side.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from sonant.asr.segments import Cut, Span, cut, finish
 from sonant.asr.voice import Voice
 from sonant.asr.words import Aligner, Heard
 from sonant.audio.features import FRAMES_PER_SECOND, WINDOW_FRAMES
-from sonant.decode.fallback import Outcome
+from sonant.decode.fallback import NOT_NUMBERS, Outcome
 from sonant.decode.options import TranscribeOptions
 from sonant.errors import BadInput
 from sonant.records import Segment, Window
@@ -127,6 +128,10 @@ class Track:
     def accept(self, heard: Heard, outcome: Outcome) -> list[Segment]:
         """The segments that hold text in the window that ``window`` gave last, in order of time; and move on."""
         span, hypothesis, temperature = heard.span, outcome.hypothesis, outcome.last_temperature
+        if math.isnan(hypothesis.avg_logprob):
+            self._setting.report.warn(f"at {span.start_s:g} s {NOT_NUMBERS}")
+            self.skip(span, NOT_NUMBERS, temperature)
+            return []
         if outcome.silence:
             self.skip(span, outcome.silence, temperature)
             return []

@@ -148,24 +148,36 @@ class Session:
         if not self.facts.multilingual:
             return ["en"] * len(windows)
         if self.options.multilingual:
-            heard = language.hear_languages(self.engine, memory, self.facts.tokenizer, self.options.languages)
+            heard = self._hear(memory, range(len(windows)))
             codes = [max(chances, key=chances.__getitem__) for chances in heard]
             if self.report.language is None:
                 self.report.language, self.report.language_probability = codes[0], heard[0][codes[0]]
             return list(codes)
         if self.report.language is None:
-            guess = self.detect(windows[0].span.start)
+            span = windows[0].span
+            # a full window was encoded from the very features that detection would look at
+            guess = self.detect(span.start, memory if span.size == WINDOW_FRAMES else None)
             self.report.language, self.report.language_probability = guess.language, guess.probability
         return [self.report.language] * len(windows)
 
-    def detect(self, start: int) -> language.LanguageGuess:
-        """The language from this frame on, heard in as many windows as the options allow."""
+    def _hear(self, memory: Memory, windows: Sequence[int]) -> list[dict[str, float]]:
+        return language.hear_languages(self.engine, memory, self.facts.tokenizer, self.options.languages, windows)
+
+    def detect(self, start: int, encoded: Memory | None = None) -> language.LanguageGuess:
+        """The language from this frame on, heard in as many windows as the options allow.
+
+        Args:
+            start: first frame.
+            encoded: a memory whose first window is the 30 s from there; None to encode them.
+        """
         frames = len(self._sound) // HOP
         starts = range(start, max(frames, start + 1), WINDOW_FRAMES)[: self.options.language_detection_segments]
 
         def listen(first: int) -> dict[str, float]:
-            memory = self.engine.encode(self._mel(first, first + WINDOW_FRAMES)[None])  # silence, not zeros, at the end
-            return language.hear_languages(self.engine, memory, self.facts.tokenizer, self.options.languages)[0]
+            if encoded is not None and first == start:
+                return self._hear(encoded, [0])[0]
+            # silence, not zeros, after the end of the sound
+            return self._hear(self.engine.encode(self._mel(first, first + WINDOW_FRAMES)[None]), [0])[0]
 
         return language.detect([partial(listen, first) for first in starts], self.options.language_detection_threshold)
 

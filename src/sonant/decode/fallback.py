@@ -7,6 +7,7 @@ kept for each window apart: in a batch, the windows that failed are gathered and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,9 @@ from sonant.decode.options import TranscribeOptions
 from sonant.decode.search import Hypothesis, Request, Search
 from sonant.engines.base import Memory
 
-__all__ = ["Attempt", "Outcome", "decode_with_fallback", "doubts", "is_silence"]
+__all__ = ["NOT_NUMBERS", "Attempt", "Outcome", "decode_with_fallback", "doubts", "is_silence"]
+
+NOT_NUMBERS = "the network gave NaN, so nothing was heard; use dtype float32 or bfloat16"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ def decode_with_fallback(search: Search, memory: Memory, requests: Sequence[Requ
 
 def doubts(hypothesis: Hypothesis, options: TranscribeOptions) -> str:
     """Why a hypothesis should be decoded again, in words; empty where it should not."""
+    if math.isnan(hypothesis.avg_logprob):  # a half-precision overflow: no comparison would hold
+        return NOT_NUMBERS
     reasons = []
     ratio, floor = options.compression_ratio_threshold, options.logprob_threshold
     if ratio is not None and hypothesis.compression_ratio > ratio:
@@ -93,5 +98,5 @@ def _outcome(attempts: list[Attempt], options: TranscribeOptions) -> Outcome:
         ratio = options.compression_ratio_threshold
         tried = [attempt.hypothesis for attempt in attempts]
         varied = [one for one in tried if ratio is None or one.compression_ratio <= ratio]
-        kept = max(varied or tried, key=lambda one: one.avg_logprob)
+        kept = max(varied or tried, key=lambda one: -math.inf if math.isnan(one.avg_logprob) else one.avg_logprob)
     return Outcome(kept, tuple(attempts), is_silence(kept, options), attempts[-1].hypothesis.temperature)

@@ -7,6 +7,7 @@ Legend: W windows, R rows (W times beams), V vocabulary, t tokens written.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Hypothesis:
     Attributes:
         tokens: text and times, without start and end tokens.
         text: without outer white space.
-        avg_logprob: mean log-probability of the tokens and the end token.
+        avg_logprob: mean log-probability of the tokens and the end token; NaN where the network gave NaN, and no text.
         no_speech_prob: probability of the no-speech token at the start.
         compression_ratio: bytes of the text over bytes of its zlib compression.
         temperature: that it was decoded at.
@@ -132,10 +133,17 @@ class Search:
         state = self.engine.fork(memory, [request.window for request in requests], beams)
         logits, no_speech = self._hear_prompt(state, prompt, beams)
         written = np.empty((len(prompt), 0), np.int64)
+        broken = np.zeros(len(requests), bool)  # windows for which the network gave NaN
         for _ in range(self.options.max_new_tokens or self.context // 2):
             logits = np.array(logits, np.float32)  # the engine's buffer is not ours to change
+            broken |= np.isnan(logits.max(axis=1)).reshape(-1, beams).any(axis=1)
+            ending = np.repeat(broken, beams)
+            logits[ending] = 0.0
             for rule in self.rules:
                 rule(logits, written)
+            if broken.any():  # going on would write one token for ever, or draw one that doesn't exist
+                logits[ending] = -np.inf
+                logits[ending, self.tokenizer.eot] = 0.0
             tokens, rows = picker.choose(logits, written)
             written = np.concatenate([written if rows is None else written[rows], tokens[:, None]], axis=1)
             if picker.done or prompt.shape[1] + written.shape[1] > self.context:
@@ -144,7 +152,9 @@ class Search:
                 self.engine.reorder(state, rows)
             logits = self.engine.step(state, tokens[:, None])
         return [
-            self._best(picker.candidates(index, written), float(no_speech[index]), temperature, request.language)
+            Hypothesis((), "", math.nan, math.nan, 0.0, temperature, request.language)
+            if broken[index]
+            else self._best(picker.candidates(index, written), float(no_speech[index]), temperature, request.language)
             for index, request in enumerate(requests)
         ]
 

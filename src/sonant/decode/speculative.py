@@ -154,7 +154,10 @@ class SpeculativeSearch(Search):
         return self._best([(text, float(total))], float(no_speech[0]), 0.0, request.language)
 
     def _take(self, logits: NDArray[np.float32], written: list[int]) -> np.float32:
-        """Write the token that (V,) logits and the rules choose; its log-probability."""
+        """Write the token that (V,) logits and the rules choose; its log-probability. NaN ends the text."""
+        if np.isnan(logits.max()):
+            written.append(self.tokenizer.eot)
+            return np.float32(np.nan)
         ruled = self.ruled(logits, written)
         token = int(ruled.argmax())
         written.append(token)

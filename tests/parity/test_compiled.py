@@ -1,0 +1,65 @@
+"""What the runtime makes of our graphs: guards of speed that count instead of timing."""
+
+import math
+from collections import Counter
+
+import pytest
+
+from sonant.engines import binder, quantize
+from sonant.engines.base import EngineOptions
+from sonant.engines.engine_openvino import seq2seq
+from sonant.engines.engine_openvino.runtime import has_bfloat16
+from sonant.models.whisper import graph
+from sonant.models.whisper.config import WhisperConfig
+
+BASE = WhisperConfig(512, 6, 6, 8, 8, 2048, 2048, 80, 51865)
+
+
+def kinds(compiled):
+    """Layers of a compiled model by kind, constants aside."""
+    found = Counter()
+    for op in compiled.model.get_runtime_model().get_ops():
+        kind = op.get_rt_info()["layerType"]
+        found[getattr(kind, "value", kind)] += 1
+    del found["Const"]
+    return found
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+def test_the_decoder_is_fused(tiny_whispers, dtype, tmp_path, monkeypatch):
+    monkeypatch.setenv("SONANT_CACHE", str(tmp_path))
+    if dtype == "bfloat16" and not has_bfloat16():
+        pytest.skip("this CPU has no bfloat16 arithmetic")
+    checkpoint = tiny_whispers["multilingual"]
+    engine = seq2seq.open(checkpoint, EngineOptions(dtype=dtype))
+    layers, found = checkpoint.config["decoder_layers"], kinds(engine.decoder)
+    assert found["ScaledDotProductAttention"] == layers  # self-attention with its cache in one kernel
+    assert found["FullyConnected"] == 8 * layers + 1
+    assert found["MatMul"] == 2 * layers  # cross-attention; its keys are neither transposed nor scaled
+    assert found["Transpose"] <= 6 * layers  # of one token's queries, keys and values
+    assert found["Reorder"] <= 10 * layers  # between bfloat16 and float32, of one token
+    assert found.total() <= 50 * layers + 20
+
+
+def test_the_encoder_is_fused(tiny_whispers):
+    checkpoint = tiny_whispers["multilingual"]
+    engine = seq2seq.open(checkpoint, EngineOptions(dtype="float32"))
+    layers, crossed, found = (
+        checkpoint.config["encoder_layers"],
+        checkpoint.config["decoder_layers"],
+        kinds(engine.encoder),
+    )
+    assert found["FullyConnected"] == 6 * layers + 2 * crossed
+    assert found["MatMul"] == found["Softmax"] == 0  # attention is one kernel, softmax and all
+    assert found["Reorder"] <= 2
+    assert found["Eltwise"] == 0
+
+
+def test_bytes_that_a_token_reads():
+    """Whisper base in int8: 46 MB of matrices a token, nothing of the encoder, the embedding table once."""
+    template = graph.decoder(BASE)
+    shapes = {key: tuple(row.dims) for key, row in binder.parameters(template).items()}
+    matrices = quantize.matrices([template])
+    assert sum(math.prod(shapes[key]) for key in matrices) == 51865 * 512 + 6 * (6 * 512 * 512 + 2 * 512 * 2048)
+    assert all(len(shapes[key]) == 1 for key in shapes.keys() - set(matrices))
+    assert not any(".encoder." in key or ("k_proj" in key and "encoder_attn" in key) for key in shapes)
