@@ -12,7 +12,8 @@ from sonant.doctor import Doctor, examine
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import open_engine
 from sonant.errors import BadInput, UnknownName
-from sonant.records import Audio, Speech, Transcript
+from sonant.records import Audio, LanguageRow, Speech, Transcript
+from sonant.text import languages as spoken
 from sonant.weights import catalog, store, voices
 from sonant.weights.checkpoint import Checkpoint
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 __all__ = [
     "align",
     "doctor",
+    "family",
     "features",
     "fetch",
+    "list_languages",
     "list_models",
     "list_voices",
     "load_asr",
@@ -145,9 +148,34 @@ def features(
     return _ctc(model, opening).features(audio, layers)
 
 
+def family(model: str | Path) -> str:
+    """What a model is, without fetching it: "whisper", "wav2vec2" or "kokoro".
+
+    Raises:
+        UnknownName: no such model.
+        UnsupportedCheckpoint: a folder that holds none of them.
+    """
+    is_name = isinstance(model, str) and not Path(model).expanduser().exists() and not store.looks_like_path(model)
+    return catalog.find(str(model)).family if is_name else store.resolve(model).family
+
+
 def list_models() -> tuple[catalog.Row, ...]:
     """Every checkpoint of the catalog."""
     return catalog.rows()
+
+
+def list_languages(model: str | Path = "whisper-base") -> tuple[LanguageRow, ...]:
+    """Every language of a model, nothing fetched; for a synthesiser those of its voices.
+
+    Raises:
+        UnknownName: no such model.
+    """
+    from sonant.asr.model_languages import languages_of
+
+    if family(model) == "kokoro":
+        return tuple(LanguageRow(row.code, row.name, (row.tag, *row.aliases)) for row in spoken.LANGUAGES.values())
+    is_name = isinstance(model, str) and not Path(model).expanduser().exists() and not store.looks_like_path(model)
+    return languages_of(catalog.find(str(model)) if is_name else store.resolve(model))
 
 
 def list_voices(model: str = "kokoro-82m") -> tuple[catalog.VoiceRow, ...]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sonant.errors import BadInput
 
-__all__ = ["Audio", "Heard", "Segment", "Speech", "SpeechChunk", "Transcript", "Voice", "Window", "Word"]
+__all__ = ["Audio", "Heard", "LanguageRow", "Segment", "Speech", "SpeechChunk", "Transcript", "Voice", "Window", "Word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,3 +227,18 @@ class Voice:
         """Check the shape once, here."""
         if self.styles.shape != (510, 256):
             raise BadInput(f"voice {self.name!r} has shape {self.styles.shape}; a Kokoro voice is (510, 256) float32")
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageRow:
+    """A language of a model.
+
+    Attributes:
+        code: the model's own.
+        name: in English; "" where nobody knows it.
+        also: other spellings that are accepted.
+    """
+
+    code: str
+    name: str
+    also: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from sonant.asr.alignment import Normaliser, align_words, spell
 from sonant.asr.frames import FrameWindow, FrameWindows
 from sonant.audio import io
-from sonant.decode.ctc import BeamOptions, Hypothesis, beam, greedy
-from sonant.decode.ngram import NgramModel, read_arpa
+from sonant.decode.ctc import Hypothesis, beam, greedy
+from sonant.decode.ctc_options import CtcOptions
+from sonant.decode.ngram import read_arpa
 from sonant.engines.base import Ctc
 from sonant.errors import BadInput, UnreadableAudio
 from sonant.records import Audio, Segment, Transcript, Window, Word
@@ -31,41 +32,6 @@ __all__ = ["CtcOptions", "CtcRecognizer", "Features", "normalise"]
 SAMPLE_RATE = 16_000
 NORM_FLOOR = 1e-7  # added to the variance, as the family's feature extractor does
 QUIET_PEAK = 1e-5  # peak under which a file counts as silent: -100 dBFS
-
-
-@dataclass(frozen=True, slots=True)
-class CtcOptions:
-    """Settings of a CTC transcription.
-
-    Attributes:
-        language: adapter language (MMS); None for checkpoints with one language.
-        chunk_s: seconds kept from each window.
-        context_s: seconds heard but not kept on each side of it.
-        batch_size: windows heard together.
-        beam: settings of the beam search; None decodes greedily unless a language model or hotwords are given.
-        language_model: an ARPA file or a model; its words decide between equal sounds.
-        hotwords: words to favour.
-        characters: also give every character its times.
-        pause_s: a pause this long between two words ends a segment.
-        max_segment_s: a segment is ended at a word once it is this long.
-    """
-
-    language: str | None = None
-    chunk_s: float = 16.0
-    context_s: float = 2.0
-    batch_size: int = 4
-    beam: BeamOptions | None = None
-    language_model: str | Path | NgramModel | None = None
-    hotwords: tuple[str, ...] = ()
-    characters: bool = False
-    pause_s: float = 0.8
-    max_segment_s: float = 20.0
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        for name, least in (("chunk_s", 0.02), ("context_s", 0.0), ("batch_size", 1), ("max_segment_s", 0.1)):
-            if getattr(self, name) < least:
-                raise BadInput(f"{name} is {getattr(self, name)}; it must be at least {least}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +102,7 @@ class CtcRecognizer:
             UnreadableAudio: the file holds no sound.
             UnknownName: the checkpoint has no such language.
         """
-        options = replace(options or CtcOptions(), **changes)
+        options = (options or CtcOptions()).changed(**changes)
         vocabulary = self.vocabulary(options.language)
         heard = _Heard(progress)
         stretches = list(self.emissions(heard.watch(_blocks(audio)), options))
@@ -222,7 +188,7 @@ class CtcRecognizer:
             UnspeakableText: the text has no letter.
             BadInput: the audio is too short for the text.
         """
-        options = replace(options or CtcOptions(), **changes)
+        options = (options or CtcOptions()).changed(**changes)
         vocabulary = self.vocabulary(options.language)
         written = spell(text, vocabulary, normaliser)
         heard = _Heard(None)
@@ -288,15 +254,13 @@ class CtcRecognizer:
         return words, characters
 
     def _search(self, log_probs: NDArray[np.float32], vocabulary: CtcVocabulary, options: CtcOptions) -> Hypothesis:
-        """Greedy, or beam where a language model, hotwords or beam settings ask for it."""
-        if options.beam is None and options.language_model is None and not options.hotwords:
+        """Greedy, or beam where a width, a language model or hotwords ask for it."""
+        settings = options.search()
+        if settings is None:
             return greedy(log_probs, vocabulary.blank)
         model = options.language_model
         if isinstance(model, str | Path):
             model = read_arpa(Path(model))
-        settings = options.beam or BeamOptions()
-        if options.hotwords:
-            settings = replace(settings, hotwords=options.hotwords)
         return beam(log_probs, vocabulary, model, settings)[0]
 
 

@@ -25,9 +25,11 @@ COMMANDS = {  # name: what it does; the module sonant.cli.<name> holds a functio
     "align": "Say when each word of a known text is spoken.",
     "features": "Write the hidden states of a wav2vec 2.0 model.",
     "models": "List, fetch, verify and find models.",
+    "languages": "List the languages of a model.",
     "voices": "List the voices of a synthesiser.",
     "explain": "Show how a text would be said, without saying it.",
     "export": "Write a model as ONNX files that run without sonant.",
+    "bench": "Measure how fast sonant speaks and hears on this machine.",
     "doctor": "Show what this machine has, and what sonant would choose on it.",
 }
 

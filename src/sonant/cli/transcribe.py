@@ -11,18 +11,23 @@ import typer
 from sonant.asr.writers.options import CaptionOptions
 from sonant.cli.ending import BAD_INPUT, fail, guarded, warn
 from sonant.cli.engine_flags import Device, Dtype, Engine, Threads
-from sonant.cli.fields import changed_by_flags
+from sonant.cli.fields import changed_by_flags, descriptions
 from sonant.cli.hearing import Ear, Orders, Outcome, outcomes
 from sonant.cli.progress import Bars
 from sonant.cli.recordings import Recording, recordings
+from sonant.decode.ctc_options import CtcOptions
 from sonant.decode.options import TranscribeOptions
 from sonant.errors import SonantError, UnknownName
 from sonant.files import write_text
 
 __all__ = ["transcribe"]
 
+SHARED = ("language", "batch_size", "beam_size", "hotwords")  # flags that both families of models have
+CTC_HELP = {name: f"CTC models: {text}" for name, (text, _) in descriptions(CtcOptions).items() if name not in SHARED}
+
 
 @changed_by_flags("heard", TranscribeOptions)
+@changed_by_flags("heard_ctc", CtcOptions, skip=SHARED, types_of={"language_model": str | None}, help_of=CTC_HELP)
 @changed_by_flags("layout", CaptionOptions)
 @guarded
 def transcribe(
@@ -60,14 +65,19 @@ def transcribe(
     threads: Threads = 0,
     *,
     layout: dict[str, Any],
+    heard_ctc: dict[str, Any],
     heard: dict[str, Any],
 ) -> None:
     """Write down recordings: sonant transcribe talk.mp3 --format srt --out-dir captions."""
+    from sonant import api
+
     names = _formats(formats)
     if out_dir is None and (len(names) > 1 or resume):
         raise typer.BadParameter("several formats and --resume need --out-dir DIR")
     captions = CaptionOptions().changed(**layout)
-    TranscribeOptions().changed(**heard)  # a wrong value is told before a model is fetched
+    heard |= heard_ctc
+    options = CtcOptions() if api.family(model) == "wav2vec2" else TranscribeOptions()
+    options.changed(**heard)  # a wrong value is told before a model is fetched
     todo = [item for item in recordings(files, recursive) if not (resume and _is_written(item, names, out_dir))]
     opened = {"engine": engine, "device": device, "dtype": dtype, "threads": threads}
     failed = False

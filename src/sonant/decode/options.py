@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sonant.errors import BadInput, UnknownName
+from sonant.errors import BadInput
 from sonant.text.whisper_languages import code_of
 
 __all__ = ["APPEND_PUNCTUATIONS", "PREPEND_PUNCTUATIONS", "TEMPERATURES", "TranscribeOptions"]
@@ -157,12 +157,15 @@ class TranscribeOptions:
         """A copy with some options changed.
 
         Raises:
+            BadInput: an option of CTC models alone.
             UnknownName: no such option; the nearest are in the message.
         """
-        names = [field.name for field in dataclasses.fields(self)]
+        known = {field.name for field in dataclasses.fields(self)}
         for name in changes:
-            if name not in names:
-                raise UnknownName("option", name, names, "see sonant.decode.options.TranscribeOptions")
+            if name not in known:
+                from sonant.decode.ctc_options import unknown_option
+
+                raise unknown_option(name, TranscribeOptions)
         return dataclasses.replace(self, **changes)
 
     def _check_choices(self) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sonant.errors import BadInput, CorruptFile, UnknownName
 
-__all__ = ["CtcVocabulary", "read_vocabulary"]
+__all__ = ["CtcVocabulary", "Table", "languages", "read_table", "read_vocabulary", "vocabulary_of"]
 
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 
@@ -80,33 +81,59 @@ class CtcVocabulary:
         return ids
 
 
-def read_vocabulary(path: Path, *, blank: int = 0, language: str | None = None) -> CtcVocabulary:
-    """Read a ``vocab.json``.
+Table = Mapping[str, Any]  # symbols to ids, or languages to such tables
 
-    Args:
-        path: the file.
-        blank: id of the blank, the config's ``pad_token_id``.
-        language: which of a nested file's languages; needed there, ignored for a flat file.
+
+def read_table(path: Path) -> Table:
+    """The parsed content of a ``vocab.json``.
 
     Raises:
-        UnknownName: the nested file has no such language; names the nearest.
-        CorruptFile: ids have gaps or the file is no vocabulary.
+        CorruptFile: it is no vocabulary.
     """
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CorruptFile(f"{path.parent} has no vocab.json, which names the outputs of a CTC head") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise CorruptFile(f"{path} is no vocabulary: {error}") from error
     if not isinstance(table, Mapping) or not table:
         raise CorruptFile(f"{path} is no vocabulary: a table from symbols to ids is wanted")
-    nested = isinstance(next(iter(table.values())), Mapping)
+    return table
+
+
+def languages(table: Table) -> tuple[str, ...]:
+    """Codes of the languages of a nested table; () for a flat one."""
+    return tuple(table) if isinstance(next(iter(table.values())), Mapping) else ()
+
+
+def read_vocabulary(path: Path, *, blank: int = 0, language: str | None = None) -> CtcVocabulary:
+    """Read a ``vocab.json``; see ``vocabulary_of``."""
+    return vocabulary_of(read_table(path), str(path), blank=blank, language=language)
+
+
+def vocabulary_of(table: Table, name: str, *, blank: int = 0, language: str | None = None) -> CtcVocabulary:
+    """The vocabulary in a table.
+
+    Args:
+        table: see ``read_table``.
+        name: what to call it in errors.
+        blank: id of the blank, the config's ``pad_token_id``.
+        language: which of a nested table's languages; needed there, ignored for a flat one.
+
+    Raises:
+        BadInput: a nested table and no language.
+        UnknownName: the nested table has no such language; names the nearest.
+        CorruptFile: ids have gaps.
+    """
+    nested = bool(languages(table))
     if nested:
         if language is None:
-            raise BadInput(f"{path.name} holds {len(table)} languages; name one")
+            raise BadInput(f"the model has {len(table)} languages; name one")
         if language not in table:
             raise UnknownName("language", language, table, "`sonant languages` lists all")
         table = table[language]
     ids = sorted(table.values())
     if ids != list(range(len(ids))):
-        raise CorruptFile(f"{path} has gaps or doubles among its {len(ids)} ids")
+        raise CorruptFile(f"{name} has gaps or doubles among its {len(ids)} ids")
     symbols = tuple(sorted(table, key=table.__getitem__))
     return CtcVocabulary(symbols, blank, language=language if nested else None)

@@ -23,7 +23,7 @@ from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.importers import Imported
 from sonant.weights.tensors import read_file
 
-__all__ = ["cache_folder", "cached", "offline", "resolve", "verify"]
+__all__ = ["cache_folder", "cached", "looks_like_path", "offline", "resolve", "verify"]
 
 cache_folder = cache.folder
 offline = cache.offline
@@ -49,7 +49,7 @@ def resolve(name: str | Path, *, offline: bool | None = None, progress: Progress
         UnsupportedCheckpoint: a key, shape or model_type that no family of ours has.
     """
     path = Path(name).expanduser()
-    if isinstance(name, Path) or path.exists() or _looks_like_path(str(name)):
+    if isinstance(name, Path) or path.exists() or looks_like_path(str(name)):
         return _resolve_path(path, progress)
     row = catalog.find(str(name))
     if offline and cache.read_lock(cache.folder() / "models" / row.id) is None:
@@ -89,7 +89,8 @@ def cached() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in folders))
 
 
-def _looks_like_path(name: str) -> bool:
+def looks_like_path(name: str) -> bool:
+    """Whether a name is meant as a path, there or not."""
     known_suffix = Path(name).suffix.lower() in (".pt", ".pth", ".onnx", ".bin", ".safetensors")
     return known_suffix or name.startswith((".", "~", "/")) or (os.sep in name and name.count("/") != 1)
 

@@ -1,0 +1,118 @@
+"""``sonant transcribe`` with a CTC model: its own options, and a refusal of what is Whisper's alone."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from tests.cli.conftest import sound
+
+from sonant.audio import io
+from sonant.models.wav2vec2.config import Wav2Vec2Config
+from sonant.models.wav2vec2.net_torch import Wav2Vec2ForCTC
+from sonant.records import Audio
+
+SYMBOLS = ["<pad>", "|", "'", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+TINY = {
+    "architectures": ["Wav2Vec2ForCTC"],
+    "model_type": "wav2vec2",
+    "hidden_size": 24,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "conv_dim": [16] * 7,
+    "num_conv_pos_embeddings": 8,
+    "num_conv_pos_embedding_groups": 2,
+    "vocab_size": len(SYMBOLS),
+}
+ARPA = "\\data\\\nngram 1=4\n\n\\1-grams:\n-1 <s>\n-1 </s>\n-1 <unk>\n-0.5 A\n\n\\end\\\n"
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A random network; its words are nonsense, its form is not."""
+    torch.manual_seed(3)
+    folder = tmp_path / "ctc"
+    folder.mkdir()
+    net = Wav2Vec2ForCTC(Wav2Vec2Config.from_hf(TINY))
+    with torch.no_grad():
+        net.lm_head.weight *= 40  # sure of itself, and not always of the same symbol
+    save_file(net.state_dict(), folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(TINY))
+    (folder / "vocab.json").write_text(json.dumps({symbol: index for index, symbol in enumerate(SYMBOLS)}))
+    return folder
+
+
+@pytest.fixture
+def talk(tmp_path):
+    return sound(tmp_path / "talk.wav", 1.0)
+
+
+@pytest.fixture
+def noise(tmp_path):
+    samples = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    return io.write(tmp_path / "noise.wav", Audio(samples, 16000))
+
+
+def words(result):
+    assert result.exit_code == 0, result.stderr
+    return [word for segment in json.loads(result.stdout)["segments"] for word in segment["words"]]
+
+
+def test_words_have_times_and_characters_on_demand(sonant, model, talk):
+    plain = sonant("transcribe", talk, "--model", model, "--format", "json")
+    found = words(plain)
+    assert found
+    assert all(0 <= word["start"] < word["end"] <= 1.0 for word in found)
+    assert '"characters"' not in plain.stdout
+    with_letters = sonant("transcribe", talk, "--model", model, "--format", "json", "--characters")
+    segments = json.loads(with_letters.stdout)["segments"]
+    letters = [letter["word"] for segment in segments for letter in segment["characters"]]
+    assert "".join(letters) == "".join(word["word"].strip() for word in found)
+
+
+def test_beam_language_model_and_hotwords_reach_the_search(sonant, model, noise, tmp_path):
+    arpa = tmp_path / "words.arpa"
+    arpa.write_text(ARPA)
+    call = ("transcribe", noise, "--model", model, "--format", "json", "--beam-size", "8", "--margin", "100")
+    plain = [word["word"].strip() for word in words(sonant(*call))]
+    assert plain
+    rewarded = ("--language-model", arpa, "--word-bonus", "1000", "--unknown-penalty", "0", "--symbol-floor", "-50")
+    assert len(words(sonant(*call, *rewarded))) > len(plain)  # a thousand nats a word: every delimiter pays
+    wished = "Q" + plain[0]
+    hot = words(sonant(*call, "--hotwords", wished, "--hotword-weight", "1000", "--symbol-floor", "-50"))
+    assert wished in [word["word"].strip() for word in hot]
+    missing = sonant(*call, "--language-model", tmp_path / "none.arpa")
+    assert missing.exit_code == 1
+    assert "none.arpa" in missing.stderr
+
+
+@pytest.mark.parametrize("flag", [("--temperature", "0.2"), ("--word-timestamps",), ("--initial-prompt", "x")])
+def test_an_option_of_whisper_is_refused_before_anything_is_heard(sonant, model, talk, flag):
+    found = sonant("transcribe", talk, "--model", model, *flag)
+    assert found.exit_code != 0
+    assert flag[0].strip("-").replace("-", "_") in found.stderr
+    assert "Whisper models" in found.stderr
+
+
+@pytest.mark.parametrize("flag", [("--language-model", "x.arpa"), ("--characters",), ("--chunk-s", "4")])
+def test_an_option_of_ctc_is_refused_by_whisper_without_a_download(sonant, talk, flag):
+    found = sonant("transcribe", talk, "--model", "whisper-base", *flag)
+    assert found.exit_code != 0
+    assert "CTC models" in found.stderr
+
+
+def test_a_value_out_of_range_is_told_for_a_model_that_is_not_there(sonant, talk):
+    found = sonant("transcribe", talk, "--model", "mms-1b-all", "--chunk-s", "0")
+    assert found.exit_code != 0
+    assert "chunk_s is 0" in found.stderr
+
+
+def test_languages_are_listed(sonant):
+    mms = json.loads(sonant("languages", "--model", "mms-1b-all", "--json").stdout)
+    assert len(mms) == 1198
+    assert {"code": "pol", "name": "Polish", "also": ["pl"]} in mms
+    assert len(json.loads(sonant("languages", "--model", "whisper-base", "--json").stdout)) == 99
+    assert len(json.loads(sonant("languages", "--model", "kokoro-82m", "--json").stdout)) == 9
+    assert "english" in sonant("languages", "--model", "whisper-base.en").stdout.lower()
