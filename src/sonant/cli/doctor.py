@@ -23,6 +23,8 @@ def doctor(json: Json = False) -> None:
     print(f"python    {found.python}")
     print(f"system    {found.system}, {found.cpu_count} cores {' '.join(found.cpu_flags)}".rstrip())
     print(f"engine    {found.engine or 'none'}: {found.reason}")
+    for family, dtype in found.dtypes:
+        print(f"dtype     {family}: {dtype}")
     print(f"cache     {found.cache}{' (offline)' if found.offline else ''}")
     print(f"models    {', '.join(found.cached) or 'none fetched yet; run: sonant models fetch kokoro-82m'}")
     print("packages")

@@ -211,7 +211,7 @@ def _size_of(folder: Path) -> int:
 
 @contextmanager
 def _scratch(folder: Path) -> Iterator[Path]:
-    scratch = folder / ".scratch"
+    scratch = folder.absolute() / ".scratch"  # the clients run inside it: a relative path would lead elsewhere
     scratch.mkdir(parents=True)
     try:
         yield scratch
