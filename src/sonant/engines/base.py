@@ -136,3 +136,19 @@ class Ctc(Protocol):
         self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], layers: Sequence[int]
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Outputs of K layers (0 is the input of the first): (K, B, F, D) float32, and (B,) frame counts."""
+
+    def classify(self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Log-probabilities (B, labels) of a checkpoint with a classifier (MMS language identification).
+
+        Raises:
+            BadInput: the checkpoint has no classifier.
+        """
+
+    def units(
+        self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Discrete units of a pretraining checkpoint: (B, F, G) entries of its G codebooks, and (B,) frame counts.
+
+        Raises:
+            BadInput: the checkpoint has no quantiser.
+        """

@@ -18,15 +18,20 @@ from sonant.engines import binder, quantize
 from sonant.errors import BadInput, UnsupportedCheckpoint
 from sonant.models.wav2vec2.adapters import AdapterCache, stack
 from sonant.models.wav2vec2.config import Wav2Vec2Config
-from sonant.models.wav2vec2.graph import recogniser, shapes
+from sonant.models.wav2vec2.graph import classifier, quantiser, recogniser, shapes
 from sonant.models.wav2vec2.names import canonical
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
 
-__all__ = ["GraphCtc", "Run", "stored_tensors"]
+__all__ = ["GraphCtc", "Run", "stored_tensors", "template"]
 
 Run = Callable[[Mapping[str, NDArray[Any]]], list[NDArray[Any]]]
-UNUSED = "wav2vec2.masked_spec_embed"  # only training reads it
+UNUSED = {  # only training reads them
+    "wav2vec2.masked_spec_embed",
+    "quantizer.codevectors",
+    *(f"{layer}.{part}" for layer in ("project_hid", "project_q") for part in ("weight", "bias")),
+}
+KIND_OF_HEAD = {"ctc": "log_probs", "classifier": "classes", "pretraining": "states", "none": "states"}
 
 
 class GraphCtc:
@@ -36,7 +41,7 @@ class GraphCtc:
         self.config = Wav2Vec2Config.from_hf(checkpoint.config)
         self.adapters = AdapterCache(checkpoint.folder, self.config) if self.config.adapter_attn_dim else None
         self.compile_graph, self.description = compile_graph, description
-        self._graphs: dict[tuple[bool, bool, tuple[int, ...] | None], Run] = {}
+        self._graphs: dict[tuple[str, bool, tuple[int, ...] | None], Run] = {}
         self._lock = Lock()
 
     def log_probs(
@@ -46,10 +51,27 @@ class GraphCtc:
         languages: Sequence[str] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """See ``engines.base.Ctc``."""
+        self.config.need("ctc")
         feeds, frames = self._feeds(waveforms, lengths)
         if languages is not None:
             feeds |= self._language_feeds(languages)
-        (found,) = self._graph("lengths" in feeds, languages is not None, None)(feeds)
+        (found,) = self._graph("languages" if languages is not None else "log_probs", "lengths" in feeds)(feeds)
+        return found, frames
+
+    def classify(self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """See ``engines.base.Ctc``."""
+        self.config.need("classifier")
+        feeds, _ = self._feeds(waveforms, lengths)
+        (found,) = self._graph("classes", "lengths" in feeds)(feeds)
+        return np.asarray(found)
+
+    def units(
+        self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """See ``engines.base.Ctc``."""
+        self.config.need("pretraining")
+        feeds, frames = self._feeds(waveforms, lengths)
+        (found,) = self._graph("units", "lengths" in feeds)(feeds)
         return found, frames
 
     def hidden_states(
@@ -61,7 +83,7 @@ class GraphCtc:
             raise BadInput(f"layer {wrong[0]} is out of range; allowed: 0 to {self.config.num_hidden_layers}")
         feeds, frames = self._feeds(waveforms, lengths)
         once = tuple(sorted(set(layers)))
-        states = dict(zip(once, self._graph("lengths" in feeds, False, once)(feeds), strict=True))
+        states = dict(zip(once, self._graph("states", "lengths" in feeds, once)(feeds), strict=True))
         return np.stack([states[layer] for layer in layers]), frames
 
     def _feeds(
@@ -91,14 +113,24 @@ class GraphCtc:
             weight[index, : len(row.head_bias)], bias[index, : len(row.head_bias)] = row.head_weight, row.head_bias
         return feeds | {"head_weight": weight, "head_bias": bias}
 
-    def _graph(self, padded: bool, languages: bool, states: tuple[int, ...] | None) -> Run:
+    def _graph(self, kind: str, padded: bool, states: tuple[int, ...] | None = None) -> Run:
         """The compiled graph of a kind, made the first time."""
         with self._lock:
-            kind = (padded, languages, states)
-            if kind not in self._graphs:
-                template = recogniser(self.config, padded=padded, languages=languages, states=states)
-                self._graphs[kind] = self.compile_graph(template)
-            return self._graphs[kind]
+            key = (kind, padded, states)
+            if key not in self._graphs:
+                self._graphs[key] = self.compile_graph(template(self.config, kind, padded, states))
+            return self._graphs[key]
+
+
+def template(
+    config: Wav2Vec2Config, kind: str, padded: bool = False, states: tuple[int, ...] | None = None
+) -> ModelProto:
+    """The graph of a kind: "log_probs", "languages", "states", "classes" or "units"."""
+    if kind == "classes":
+        return classifier(config, padded=padded)
+    if kind == "units":
+        return quantiser(config, padded=padded)
+    return recogniser(config, padded=padded, languages=kind == "languages", states=states)
 
 
 def stored_tensors(checkpoint: Checkpoint, dtype: str) -> dict[str, Tensor]:
@@ -108,12 +140,14 @@ def stored_tensors(checkpoint: Checkpoint, dtype: str) -> dict[str, Tensor]:
         UnsupportedCheckpoint: a key is missing, or one that the network doesn't have; names it.
     """
     stored = binder.tensors_of(checkpoint.weights, canonical)
-    wanted = shapes(Wav2Vec2Config.from_hf(checkpoint.config)).keys()
+    config = Wav2Vec2Config.from_hf(checkpoint.config)
+    wanted = shapes(config).keys()
     if missing := wanted - stored.keys():
         raise UnsupportedCheckpoint(f"{checkpoint.id} lacks {len(missing)} parameters of its network: {min(missing)!r}")
-    if surplus := stored.keys() - wanted - {UNUSED}:
+    if surplus := stored.keys() - wanted - UNUSED:
         raise UnsupportedCheckpoint(f"{checkpoint.id} has a parameter that its network lacks: {min(surplus)!r}")
     if dtype != "int8":
         return stored
-    template = recogniser(Wav2Vec2Config.from_hf(checkpoint.config), padded=False)
-    return quantize.with_int8(stored, quantize.matrices([template]), checkpoint.weights)
+    last = (config.num_hidden_layers,) if KIND_OF_HEAD[config.head] == "states" else None
+    graph = template(config, KIND_OF_HEAD[config.head], states=last)
+    return quantize.with_int8(stored, quantize.matrices([graph]), checkpoint.weights)

@@ -48,6 +48,24 @@ class FakeCtc:
             probs[row, np.arange(count), meant] = SURE
         return np.log(probs), frames
 
+    def classify(self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:  # noqa: ARG002
+        """See ``engines.base.Ctc``; the first class of those that the config names."""
+        labels = len(self.config.labels)
+        probs = np.full((len(waveforms), labels), REST / max(labels - 1, 1), np.float32)
+        probs[:, 0] = SURE
+        return np.log(probs)
+
+    def units(
+        self,
+        waveforms: NDArray[np.float32],  # noqa: ARG002
+        lengths: NDArray[np.int64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """See ``engines.base.Ctc``; the number of the frame, in every codebook."""
+        frames = np.array([self.config.frames(int(length)) for length in lengths], np.int64)
+        groups, entries = self.config.num_codevector_groups, self.config.num_codevectors_per_group
+        shape = (len(frames), int(frames.max(initial=0)), groups)
+        return np.broadcast_to(np.arange(shape[1])[None, :, None] % entries, shape).copy(), frames
+
     def hidden_states(
         self,
         waveforms: NDArray[np.float32],  # noqa: ARG002

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,16 +16,31 @@ from sonant.errors import BadInput
 from sonant.models.wav2vec2.adapters import PARTS, AdapterCache, stack
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.names import canonical
-from sonant.models.wav2vec2.net_torch import AdapterWeights, Wav2Vec2ForCTC
+from sonant.models.wav2vec2.net_torch import (
+    AdapterWeights,
+    Headless,
+    Wav2Vec2ForCTC,
+    Wav2Vec2ForSequenceClassification,
+)
+from sonant.models.wav2vec2.pretrain_torch import Wav2Vec2ForPreTraining
 from sonant.weights.checkpoint import Checkpoint
 
 __all__ = ["TorchCtc", "open"]
 
 
+Net = Wav2Vec2ForCTC | Wav2Vec2ForSequenceClassification | Wav2Vec2ForPreTraining | Headless
+NETS: dict[str, type[Net]] = {
+    "ctc": Wav2Vec2ForCTC,
+    "classifier": Wav2Vec2ForSequenceClassification,
+    "pretraining": Wav2Vec2ForPreTraining,
+    "none": Headless,
+}
+
+
 class TorchCtc:
     """The ``Ctc`` protocol over the reference network."""
 
-    def __init__(self, net: Wav2Vec2ForCTC, adapters: AdapterCache | None, device: torch.device, dtype: torch.dtype):
+    def __init__(self, net: Net, adapters: AdapterCache | None, device: torch.device, dtype: torch.dtype):
         self.config = net.config
         self.net = net.to(device=device, dtype=dtype).eval()
         self.adapters, self.device, self.dtype = adapters, device, dtype
@@ -38,10 +54,29 @@ class TorchCtc:
         languages: Sequence[str] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """See ``engines.base.Ctc``."""
+        self.config.need("ctc")
         sounds, counts = self._inputs(waveforms, lengths)
         weights, heads = (None, None) if languages is None else self._languages(languages)
         logits, frames = self.net(sounds, counts, weights, heads)
         return logits.float().log_softmax(2).cpu().numpy(), frames.cpu().numpy()
+
+    @torch.inference_mode()
+    def classify(self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """See ``engines.base.Ctc``."""
+        self.config.need("classifier")
+        found: NDArray[np.float32] = self.net(*self._inputs(waveforms, lengths)).float().log_softmax(1).cpu().numpy()
+        return found
+
+    @torch.inference_mode()
+    def units(
+        self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """See ``engines.base.Ctc``."""
+        self.config.need("pretraining")
+        net = cast("Wav2Vec2ForPreTraining", self.net)
+        features, frames = net.wav2vec2.feature_extractor(*self._inputs(waveforms, lengths))
+        _, normed = net.wav2vec2.feature_projection(features)
+        return net.quantizer.codes(normed).cpu().numpy(), frames.cpu().numpy()
 
     @torch.inference_mode()
     def hidden_states(
@@ -86,6 +121,6 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> TorchCtc:  # noqa: A
     state = {canonical(key): tensor.float() for key, tensor in runtime.read(checkpoint.weights).items()}
     state.setdefault("wav2vec2.masked_spec_embed", torch.zeros(config.hidden_size))  # only training reads it
     with torch.device("meta"):
-        net = Wav2Vec2ForCTC(config)
+        net: Net = NETS[config.head](config)
     adapters = AdapterCache(checkpoint.folder, config) if config.adapter_attn_dim else None
     return TorchCtc(runtime.fill(net, state, checkpoint.id), adapters, device, dtype)

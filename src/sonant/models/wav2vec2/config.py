@@ -13,10 +13,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sonant.errors import UnsupportedCheckpoint
+from sonant.errors import BadInput, UnsupportedCheckpoint
 
-__all__ = ["SAMPLE_RATE", "Wav2Vec2Config"]
+__all__ = ["HEADS", "SAMPLE_RATE", "Wav2Vec2Config"]
 
+HEADS = {  # by the class that Hugging Face's config.json names
+    "Wav2Vec2ForCTC": "ctc",
+    "Wav2Vec2ForSequenceClassification": "classifier",
+    "Wav2Vec2ForPreTraining": "pretraining",
+    "Wav2Vec2Model": "none",
+}
+WHAT_FOR = {
+    "ctc": "recognition (Wav2Vec2ForCTC)",
+    "classifier": "classification (Wav2Vec2ForSequenceClassification)",
+    "pretraining": "pretraining, which gives features and units (Wav2Vec2ForPreTraining)",
+    "none": "features alone (Wav2Vec2Model)",
+}
 SAMPLE_RATE = 16_000  # Hz; every published checkpoint of the family
 
 
@@ -41,6 +53,9 @@ class Wav2Vec2Config:
         layer_norm_eps: of every LayerNorm.
         adapter_attn_dim: width of the language adapters (MMS), 0 for none.
         pad_token_id: the CTC blank.
+        head: what reads the transformer: "ctc", "classifier" (language identification), "pretraining", or "none".
+        labels: names of a classifier's classes, in order.
+        classifier_proj_size: width that a classifier averages over time.
         num_codevectors_per_group: V of the product quantiser (pretraining).
         num_codevector_groups: G of the product quantiser.
         codevector_dim: width of a quantised vector.
@@ -68,6 +83,9 @@ class Wav2Vec2Config:
     layer_norm_eps: float = 1e-5
     adapter_attn_dim: int = 0
     pad_token_id: int = 0
+    head: str = "ctc"
+    labels: tuple[str, ...] = ()
+    classifier_proj_size: int = 256
     num_codevectors_per_group: int = 320
     num_codevector_groups: int = 2
     codevector_dim: int = 256
@@ -103,15 +121,37 @@ class Wav2Vec2Config:
         Raises:
             UnsupportedCheckpoint: another activation, or the convolutional adapter of speech translation models.
         """
-        for key, wanted in (("hidden_act", "gelu"), ("feat_extract_activation", "gelu"), ("add_adapter", False)):
+        for key, wanted in (
+            ("hidden_act", "gelu"),
+            ("feat_extract_activation", "gelu"),
+            ("add_adapter", False),
+            ("use_weighted_layer_sum", False),
+        ):
             if config.get(key, wanted) != wanted:
                 raise UnsupportedCheckpoint(f"{key} is {config[key]!r}; this family's network has {wanted!r}")
-        known = {field.name for field in fields(cls)}
+        known = {field.name for field in fields(cls)} - {"head", "labels"}
         values = {key: value for key, value in config.items() if key in known and value is not None}
         for key in ("conv_dim", "conv_kernel", "conv_stride"):
             if key in values:
                 values[key] = tuple(values[key])
-        return cls(**values)
+        head = _head(config)
+        if head == "classifier":
+            named = {int(key): str(label) for key, label in (config.get("id2label") or {}).items()}
+            if sorted(named) != list(range(len(named))) or not named:
+                raise UnsupportedCheckpoint("id2label of the classifier has gaps or is missing; it names the classes")
+            values["labels"] = tuple(named[index] for index in range(len(named)))
+        return cls(head=head, **values)
+
+    def need(self, head: str) -> None:
+        """Refuse a call that the checkpoint has no head for.
+
+        Raises:
+            BadInput: says which head there is and which one is needed.
+        """
+        if self.head != head:
+            raise BadInput(
+                f"this checkpoint is for {WHAT_FOR[self.head]}; what was asked for needs one for {WHAT_FOR[head]}"
+            )
 
     @property
     def samples_per_frame(self) -> int:
@@ -134,3 +174,17 @@ class Wav2Vec2Config:
             if samples <= 0:
                 return 0
         return samples
+
+
+def _head(config: Mapping[str, Any]) -> str:
+    """The head that ``architectures`` names; CTC where it is left out.
+
+    Raises:
+        UnsupportedCheckpoint: a head that no code here covers.
+    """
+    for architecture in config.get("architectures") or ["Wav2Vec2ForCTC"]:
+        if architecture in HEADS:
+            return HEADS[architecture]
+    raise UnsupportedCheckpoint(
+        f"architectures is {config['architectures']}; of the wav2vec 2.0 family sonant runs {', '.join(HEADS)}"
+    )

@@ -20,7 +20,7 @@ from sonant.models.graph_builder import GraphBuilder
 from sonant.models.wav2vec2.adapters import PARTS
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 
-__all__ = ["recogniser", "shapes"]
+__all__ = ["classifier", "quantiser", "recogniser", "shapes"]
 
 GROUP_NORM_EPS = 1e-5  # torch's default, which the family's feature encoder and adapters keep
 MASKED = -1e9  # added to the scores of padded frames; -inf would make a padded row NaN
@@ -65,7 +65,13 @@ def shapes(config: Wav2Vec2Config) -> dict[str, tuple[int, ...]]:
             norm(f"{key}.adapter_layer.norm", width)
             linear(f"{key}.adapter_layer.linear_1", width, config.adapter_attn_dim)
             linear(f"{key}.adapter_layer.linear_2", config.adapter_attn_dim, width)
-    linear("lm_head", width, config.vocab_size)
+    if config.head == "ctc":
+        linear("lm_head", width, config.vocab_size)
+    elif config.head == "classifier":
+        linear("projector", width, config.classifier_proj_size)
+        linear("classifier", config.classifier_proj_size, len(config.labels))
+    elif config.head == "pretraining":  # the units alone; the contrastive heads are for training
+        linear("quantizer.weight_proj", channels, config.num_codevector_groups * config.num_codevectors_per_group)
     return found
 
 
@@ -79,12 +85,72 @@ def recogniser(
     Outputs: ``log_probs`` (B, F, V), or ``state_N`` (B, F, D) for the layers in ``states``.
     """
     graph = GraphBuilder("wav2vec2", shapes(config))
+    hidden, _ = _heard(graph, config, padded, states or (), languages)
+    if states is None:
+        logits = _language_head(graph, config, hidden) if languages else graph.linear(hidden, "lm_head")
+        symbols: int | str = "V" if languages else config.vocab_size
+        graph.output("log_probs", graph.op("LogSoftmax", logits, axis=2), "float32", ("B", "F", symbols))
+    return graph.build()
+
+
+def classifier(config: Wav2Vec2Config, *, padded: bool) -> onnx.ModelProto:
+    """Waveforms to log-probabilities of classes: projected states, averaged over real frames, then a linear head.
+
+    Inputs as ``recogniser``. Output: ``log_probs`` (B, labels).
+    """
+    graph = GraphBuilder("wav2vec2-classifier", shapes(config))
+    hidden, real = _heard(graph, config, padded, (), False)
+    hidden = graph.linear(hidden, "projector")
+    axis = graph.constant([1])
+    if real:
+        mask = graph.op("Unsqueeze", real, graph.constant([2]))
+        total = graph.op("ReduceSum", graph.op("Mul", hidden, mask), axis, keepdims=0)
+        pooled = graph.op("Div", total, graph.op("ReduceSum", real, axis, keepdims=1))
+    else:
+        pooled = graph.op("ReduceMean", hidden, axis, keepdims=0)
+    logits = graph.linear(pooled, "classifier")
+    graph.output("log_probs", graph.op("LogSoftmax", logits, axis=1), "float32", ("B", len(config.labels)))
+    return graph.build()
+
+
+def quantiser(config: Wav2Vec2Config, *, padded: bool) -> onnx.ModelProto:
+    """Waveforms to discrete units: the entry of each codebook that the quantiser of pretraining picks for a frame.
+
+    Baevski et al. 2020, section 2, without the Gumbel noise. Inputs as ``recogniser``.
+    Output: ``units`` (B, F, G) int64.
+    """
+    graph = GraphBuilder("wav2vec2-quantiser", shapes(config))
+    features, _ = _features(graph, config, padded)
+    logits = graph.linear(features, "quantizer.weight_proj")
+    groups = graph.reshape(logits, (0, 0, config.num_codevector_groups, config.num_codevectors_per_group))
+    graph.output(
+        "units", graph.op("ArgMax", groups, axis=3, keepdims=0), "int64", ("B", "F", config.num_codevector_groups)
+    )
+    return graph.build()
+
+
+def _features(graph: GraphBuilder, config: Wav2Vec2Config, padded: bool) -> tuple[str, str]:
+    """The inputs, and the normed features (B, F, C) with the frames of each utterance."""
     hidden = graph.input("waveforms", "float32", ("B", "N"))
     lengths = graph.input("lengths", "int64", ("B",)) if padded else ""
     hidden, lengths = _feature_encoder(graph, config, hidden, lengths)
-    hidden = graph.layer_norm(hidden, "wav2vec2.feature_projection.layer_norm", config.layer_norm_eps)
+    return graph.layer_norm(hidden, "wav2vec2.feature_projection.layer_norm", config.layer_norm_eps), lengths
+
+
+def _heard(
+    graph: GraphBuilder,
+    config: Wav2Vec2Config,
+    padded: bool,
+    states: Sequence[int],
+    languages: bool,
+) -> tuple[str, str]:
+    """What the heads read (B, F, D), and 1 for each real frame (B, F) where there is padding, else "".
+
+    The layers in ``states`` become outputs.
+    """
+    hidden, lengths = _features(graph, config, padded)
     hidden = graph.linear(hidden, "wav2vec2.feature_projection.projection")
-    bias = ""
+    bias = real = ""
     if padded:
         real = _real(graph, hidden, lengths)  # (B, F)
         hidden = graph.op("Mul", hidden, graph.op("Unsqueeze", real, graph.constant([2])))
@@ -97,19 +163,14 @@ def recogniser(
     if not config.do_stable_layer_norm:
         hidden = graph.layer_norm(hidden, "wav2vec2.encoder.layer_norm", config.layer_norm_eps)
     parts = _language_inputs(graph, config) if languages else {}
-    wanted = set(states or ())
     for layer in range(config.num_hidden_layers + 1):
         if layer:
             hidden = _layer(graph, config, hidden, bias, layer - 1, parts)
-        if layer in wanted:
+        if layer in states:
             graph.output(f"state_{layer}", hidden, "float32", ("B", "F", config.hidden_size))
-    if states is None:
-        if config.do_stable_layer_norm:
-            hidden = graph.layer_norm(hidden, "wav2vec2.encoder.layer_norm", config.layer_norm_eps)
-        logits = _language_head(graph, config, hidden) if languages else graph.linear(hidden, "lm_head")
-        symbols: int | str = "V" if languages else config.vocab_size
-        graph.output("log_probs", graph.op("LogSoftmax", logits, axis=2), "float32", ("B", "F", symbols))
-    return graph.build()
+    if config.do_stable_layer_norm and not states:
+        hidden = graph.layer_norm(hidden, "wav2vec2.encoder.layer_norm", config.layer_norm_eps)
+    return hidden, real
 
 
 def _feature_encoder(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, lengths: str) -> tuple[str, str]:

@@ -22,7 +22,15 @@ from torch.nn import functional
 
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 
-__all__ = ["AdapterWeights", "Heard", "Wav2Vec2ForCTC", "Wav2Vec2Model", "frame_mask"]
+__all__ = [
+    "AdapterWeights",
+    "Headless",
+    "Heard",
+    "Wav2Vec2ForCTC",
+    "Wav2Vec2ForSequenceClassification",
+    "Wav2Vec2Model",
+    "frame_mask",
+]
 
 
 @dataclass(frozen=True)
@@ -323,3 +331,33 @@ class Wav2Vec2ForCTC(nn.Module):
         width = max(row.shape[1] for row in logits)
         filled = [functional.pad(row, (0, width - row.shape[1]), value=-torch.inf) for row in logits]
         return torch.stack(filled), heard.frames
+
+
+class Wav2Vec2ForSequenceClassification(nn.Module):
+    """The classifier of whole utterances (MMS language identification): projected states, averaged, then a linear head.
+
+    Pratap et al. 2023, section 5.
+    """
+
+    def __init__(self, config: Wav2Vec2Config) -> None:
+        super().__init__()
+        self.config = config
+        self.wav2vec2 = Wav2Vec2Model(config)
+        self.projector = nn.Linear(config.hidden_size, config.classifier_proj_size)
+        self.classifier = nn.Linear(config.classifier_proj_size, len(config.labels))
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+        """(B, N), (B,) -> logits (B, labels)."""
+        heard = self.wav2vec2(waveforms, lengths)
+        projected = self.projector(heard.last)
+        real = frame_mask(heard.frames, projected.shape[1])[:, :, None].to(projected.dtype)
+        return self.classifier((projected * real).sum(1) / real.sum(1))
+
+
+class Headless(nn.Module):
+    """A checkpoint of the shared part alone: features."""
+
+    def __init__(self, config: Wav2Vec2Config) -> None:
+        super().__init__()
+        self.config = config
+        self.wav2vec2 = Wav2Vec2Model(config)

@@ -40,7 +40,7 @@ class Quantizer(nn.Module):
         Training picks entries by hard Gumbel softmax; evaluation by the largest logit. The perplexity is that of the
         mean choice over masked frames, summed over the groups.
         """
-        logits = self.weight_proj(features).unflatten(2, (self.groups, self.entries))  # (B, F, G, E)
+        logits = self._logits(features)
         codes = logits.argmax(3)
         if self.training:
             choice = functional.gumbel_softmax(logits.float(), tau=self.temperature, hard=True).to(logits.dtype)
@@ -53,6 +53,13 @@ class Quantizer(nn.Module):
         books = self.codevectors.view(self.groups, self.entries, -1)
         quantised = torch.einsum("bfge,gew->bfgw", choice, books).flatten(2)
         return quantised, codes, perplexity
+
+    def codes(self, features: Tensor) -> Tensor:
+        """(B, F, C) -> (B, F, G) int64, the entry of each codebook that fits best: discrete units."""
+        return self._logits(features).argmax(3)
+
+    def _logits(self, features: Tensor) -> Tensor:
+        return self.weight_proj(features).unflatten(2, (self.groups, self.entries))  # (B, F, G, E)
 
 
 @dataclass(frozen=True)
