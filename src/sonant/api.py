@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonant.doctor import Doctor, examine
 from sonant.engines.base import EngineOptions
-from sonant.engines.choose import open_engine
+from sonant.engines.choose import check, open_engine
 from sonant.errors import BadInput, UnknownName
 from sonant.records import Audio, LanguageRow, Speech, Transcript
 from sonant.text import languages as spoken
@@ -62,9 +62,10 @@ def load_tts(
         progress: called with (label, bytes done, bytes in all) while weights are fetched.
 
     Raises:
-        UnknownName: no such model.
+        UnknownName: no such model, or no such engine; the engine and dtype are checked before anything is fetched.
+        MissingExtra: the engine isn't installed.
         ModelFileMissing: its files can't be had.
-        BadInput: it is no synthesiser.
+        BadInput: it is no synthesiser, or the engine has no such dtype for speech (int8: none has).
     """
     from sonant.tts.pipeline import Speaker
 
@@ -229,6 +230,7 @@ def _resolve(
     model: str | Path, families: tuple[str, ...], options: EngineOptions, progress: Progress | None
 ) -> Checkpoint:
     """The checkpoint of a name or folder, checked to be of a wanted family; the fake engine needs no files."""
+    check(options, families)
     if options.engine == "fake":
         return Checkpoint(f"fake-{families[0]}", families[0], Path(), (), {})
     checkpoint = store.resolve(model, progress=progress)

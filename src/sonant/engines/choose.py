@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from sonant.engines.base import EngineOptions
 from sonant.errors import BadInput, MissingExtra, UnknownName
 from sonant.weights.checkpoint import Checkpoint
 
-__all__ = ["ENGINES", "available", "open_engine", "pick"]
+__all__ = ["ENGINES", "SPEECH_DTYPES", "available", "check", "open_engine", "pick"]
 
 ENGINES = {
     "openvino": "openvino",
@@ -22,6 +23,12 @@ ENGINES = {
     "fake": "numpy",
 }  # engine: its package
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
+# Kokoro is nearly all convolutions, and what the engines have of int8 is products of matrices.
+SPEECH_DTYPES = {
+    "openvino": ("auto", "float32", "bfloat16"),
+    "onnxruntime": ("auto", "float32"),
+    "torch": ("auto", "float32", "bfloat16", "float16"),
+}
 Kind = Literal["seq2seq", "synth", "ctc"]
 KIND_OF = {"whisper": "seq2seq", "kokoro": "synth", "wav2vec2": "ctc"}
 
@@ -53,15 +60,38 @@ def pick(options: EngineOptions) -> tuple[str, str]:
     raise MissingExtra("no engine is installed; run: pip install sonant")
 
 
+def check(options: EngineOptions, families: Sequence[str]) -> str:
+    """Refuse what can't be opened whatever the checkpoint holds, so that nothing is fetched in vain.
+
+    Args:
+        options: as they were given.
+        families: of the checkpoints that will do.
+
+    Returns:
+        Name of the engine.
+
+    Raises:
+        UnknownName: no engine of that name.
+        MissingExtra: it is known but not installed.
+        BadInput: no such dtype, or not for these families.
+    """
+    if options.dtype not in DTYPES:
+        raise BadInput(f"dtype {options.dtype!r} is not known; allowed: {', '.join(DTYPES)}")
+    engine, _reason = pick(options)
+    allowed = SPEECH_DTYPES.get(engine, DTYPES)
+    if {KIND_OF[family] for family in families} == {"synth"} and options.dtype not in allowed:
+        hint = "; sonant export --dtype int8 writes one for other programs" if options.dtype == "int8" else ""
+        raise BadInput(f"the {engine} engine has no {options.dtype} for speech; allowed: {', '.join(allowed)}{hint}")
+    return engine
+
+
 def open_engine(checkpoint: Checkpoint, options: EngineOptions) -> Any:
     """Open a checkpoint with the engine that the options ask for.
 
     Returns:
         A ``Seq2Seq``, ``Synth`` or ``Ctc`` (see ``engines.base``), by the checkpoint's family.
     """
-    if options.dtype not in DTYPES:
-        raise BadInput(f"dtype {options.dtype!r} is not known; allowed: {', '.join(DTYPES)}")
-    engine, _reason = pick(options)
+    engine = check(options, (checkpoint.family,))
     module = importlib.import_module(f"sonant.engines.engine_{engine}.{KIND_OF[checkpoint.family]}")
     return module.open(checkpoint, replace(options, engine=engine))
 

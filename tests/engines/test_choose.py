@@ -1,0 +1,51 @@
+"""What is asked of an engine is checked before anything is fetched."""
+
+import pytest
+
+from sonant import api
+from sonant.engines import choose
+from sonant.engines.base import EngineOptions
+from sonant.errors import BadInput, MissingExtra, UnknownName
+from sonant.weights import store
+
+
+@pytest.fixture
+def unreachable(monkeypatch):
+    """A store that must not be asked."""
+
+    def resolve(*_, **__):
+        raise AssertionError("a model was fetched before the options were checked")
+
+    monkeypatch.setattr(store, "resolve", resolve)
+
+
+@pytest.mark.parametrize("load", [api.load_tts, api.load_asr])
+def test_names_are_checked_before_a_model_is_fetched(load, unreachable, monkeypatch):
+    with pytest.raises(UnknownName, match=r"opnvino.*openvino"):
+        load(engine="opnvino")
+    with pytest.raises(BadInput, match=r"int7.*allowed: auto, float32"):
+        load(dtype="int7")
+    monkeypatch.setattr(choose, "available", lambda: ["fake"])
+    with pytest.raises(MissingExtra, match=r"sonant\[torch\]"):
+        load(engine="torch")
+    with pytest.raises(MissingExtra, match="no engine is installed"):
+        load()
+
+
+@pytest.mark.parametrize("engine", ["auto", "openvino", "onnxruntime", "torch"])
+def test_speech_has_no_int8_and_says_so_before_a_model_is_fetched(engine, unreachable):
+    with pytest.raises(BadInput, match=r"no int8 for speech.*allowed: auto, .*float32.*sonant export"):
+        api.load_tts(engine=engine, dtype="int8")
+
+
+def test_what_speech_has_is_what_its_engines_take():
+    """The table of dtypes is the engines' own."""
+    torch_runtime = pytest.importorskip("sonant.engines.engine_torch.runtime")
+    assert set(choose.SPEECH_DTYPES["torch"]) == {"auto", *torch_runtime.DTYPES}
+    for engine, dtypes in choose.SPEECH_DTYPES.items():
+        for dtype in dtypes:
+            choose.check(EngineOptions(engine, dtype=dtype), ("kokoro",))
+    choose.check(EngineOptions("fake", dtype="int8"), ("kokoro",))
+    choose.check(EngineOptions("onnxruntime", dtype="int8"), ("whisper", "wav2vec2"))
+    with pytest.raises(BadInput, match="onnxruntime engine has no bfloat16 for speech; allowed: auto, float32"):
+        choose.check(EngineOptions("onnxruntime", dtype="bfloat16"), ("kokoro",))
