@@ -1,37 +1,43 @@
-"""Training a CTC recogniser of the wav2vec 2.0 family, from scratch or from a checkpoint, on a CPU or a GPU.
+"""Training a CTC recogniser of the wav2vec 2.0 family, from scratch or from a checkpoint, on a CPU.
 
 CTC loss after Graves et al. 2006; spans of frames are masked in the latent space as wav2vec 2.0 fine-tuning does
-(Baevski et al. 2020, section 4.3). Training from scratch begins with a short phase of frame targets: where the words'
-times are known, each letter's share of its word is taught directly. It carries the network past the long plateau at
-which CTC alone writes nothing but blanks.
+(Baevski et al. 2020, section 4.3). Where the words' times are known, frame targets are taught beside CTC: each letter
+gets its share of its word. They carry the network past the long plateau at which CTC alone writes nothing but blanks,
+and a small rest of them keeps its letters where they are spoken. What is kept is a running mean of the weights
+(Polyak and Juditsky 1992).
+
+A run is measured in hours of sound heard, not in time, so that pauses don't matter; it can be killed and goes on.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sonant.asr.ctc import normalise
 from sonant.decode.ctc import greedy
 from sonant.errors import BadInput
-from sonant.models.wav2vec2.config import Wav2Vec2Config
+from sonant.models.wav2vec2.config import SAMPLE_RATE, Wav2Vec2Config
 from sonant.models.wav2vec2.net_torch import Wav2Vec2ForCTC
 from sonant.models.wav2vec2.pretrain_torch import sample_masks
 from sonant.text.evaluation import word_errors
 from sonant.text.vocab import CtcVocabulary
-from sonant.train.data import Augment, Utterance, batches, load
+from sonant.train.data import Augment, Stringing, Utterance, batches, load
+from sonant.train.snapshot import read_state, write_folder, write_state
 
 __all__ = ["CtcRecipe", "Progress", "Trainer", "initialise"]
 
@@ -44,47 +50,61 @@ class CtcRecipe:
     """Everything that decides a training run; saved beside its result.
 
     Attributes:
-        minutes: wall-clock time to spend; the learning rate follows it, so a run always ends well.
-        warmup: share of the time in which the learning rate rises.
-        framed: share of the time in which frame targets are taught beside CTC.
+        hours: of sound to hear; the learning rate follows it, so a run that reaches them ends well.
+        warmup: share of them in which the learning rate rises.
+        framed: share of them in which the weight of the frame targets falls from 1 to ``framed_rest``.
+        framed_rest: their weight from there on.
+        masked_from: share of them after which frames are masked.
         peak_rate: largest learning rate.
         weight_decay: of AdamW, on matrices alone.
         batch_s: seconds of sound a step.
         clip: largest norm of the gradient.
-        mask_share: share of frames masked.
+        averaged: decay of the running mean of the weights a step.
+        measures: times that the held-out speech is measured on the way.
         seed: of weights, order and augmentation.
         threads: CPU threads.
         bfloat16: run the network in bfloat16 where the CPU has it.
         augment: what makes the speech harder.
+        stringing: how utterances are joined.
     """
 
-    minutes: float = 30.0
-    warmup: float = 0.08
-    framed: float = 0.25
+    hours: float = 15.0
+    warmup: float = 0.05
+    framed: float = 0.3
+    framed_rest: float = 0.05
+    masked_from: float = 0.15
     peak_rate: float = 1.5e-3
-    weight_decay: float = 0.01
-    batch_s: float = 80.0
+    weight_decay: float = 0.05
+    batch_s: float = 20.0
     clip: float = 1.0
-    mask_share: float = 0.08
+    averaged: float = 0.998
+    measures: int = 20
     seed: int = 0
     threads: int = 2
     bfloat16: bool = True
     augment: Augment = field(default_factory=Augment)
+    stringing: Stringing = field(default_factory=Stringing)
 
     def rate(self, done: float) -> float:
-        """Learning rate after a share ``done`` of the time: linear rise, then a half cosine to a hundredth."""
+        """Learning rate after a share ``done`` of the hours: linear rise, then a half cosine to a hundredth."""
         if done < self.warmup:
             return self.peak_rate * done / self.warmup
         fallen = (done - self.warmup) / (1 - self.warmup)
         return self.peak_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(fallen, 1.0))))
 
+    def framed_weight(self, done: float) -> float:
+        """Weight of the frame targets after a share ``done`` of the hours."""
+        return max(self.framed_rest, 1.0 - done / self.framed) if self.framed else self.framed_rest
+
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: share of the time, steps, loss of the last steps, WER when it was measured."""
+    """Where a run stands: hours heard, share of all, step, CPU time so far, loss of the last steps, measured WER."""
 
+    hours: float
     done: float
     step: int
+    cpu_s: float
     loss: float
     word_error_rate: float | None = None
 
@@ -113,12 +133,19 @@ class Trainer:
         torch.set_num_threads(recipe.threads)
         torch.set_flush_denormal(True)  # young gradients are full of denormals, which cost some CPUs 100 times as much
         self.net, self.vocabulary, self.recipe = net, vocabulary, recipe
+        self.mean = copy.deepcopy(net).eval()
         matrices = [parameter for parameter in net.parameters() if parameter.ndim > 1]
         vectors = [parameter for parameter in net.parameters() if parameter.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), eps=1e-8, fused=True)
         self.random = np.random.default_rng(recipe.seed)
-        self.step = 0
+        self.step, self.heard_s, self.cpu_s = 0, 0.0, 0.0
+        self.curve: list[Progress] = []
+
+    @property
+    def done(self) -> float:
+        """Share of the hours that is heard."""
+        return self.heard_s / (3600 * self.recipe.hours)
 
     def fit(
         self,
@@ -126,63 +153,71 @@ class Trainer:
         held_out: Sequence[Utterance],
         report: Callable[[Progress], None] | None = None,
     ) -> list[Progress]:
-        """Train until the time is spent; measure on ``held_out`` five times on the way and at the end.
+        """Train until the hours are heard; measure on ``held_out`` on the way and at the end.
+
+        Args:
+            training: what is learned.
+            held_out: what the WER is measured on; nothing is chosen by it.
+            report: called after every step.
 
         Returns:
-            The learning curve.
+            The learning curve, that of earlier runs which this one continues included.
         """
         if not training:
             raise BadInput("no utterance to train on")
         sounds = list(load(training))
-        started, curve, losses = time.monotonic(), [], []
-        next_measure = 0.2
-        done = 0.0
-        while done < 1.0:
-            for group in batches(training, self.recipe.batch_s, self.random):
-                done = (time.monotonic() - started) / (60 * self.recipe.minutes)
-                if done >= 1.0:
-                    break
-                losses.append(self._step([training[i] for i in group], [sounds[i] for i in group], done))
+        losses: list[float] = []
+        measured = math.floor(self.done * self.recipe.measures)
+        while self.done < 1.0:
+            strings = self.recipe.stringing.plan([utterance.duration_s for utterance in training], self.random)
+            lengths = [sum(training[i].duration_s for i in string) for string in strings]
+            for group in batches(lengths, self.recipe.batch_s, self.random):
+                started = time.process_time()
+                losses.append(self._step([self._string(strings[place], training, sounds) for place in group]))
+                self.cpu_s += time.process_time() - started
                 error_rate = None
-                if done >= next_measure:
+                if math.floor(self.done * self.recipe.measures) > measured:
+                    measured = math.floor(self.done * self.recipe.measures)
                     error_rate = self.word_error_rate(held_out)
-                    next_measure += 0.2
-                curve.append(Progress(done, self.step, float(np.mean(losses[-20:])), error_rate))
-                if report:
-                    report(curve[-1])
-        curve.append(Progress(1.0, self.step, float(np.mean(losses[-20:])), self.word_error_rate(held_out)))
-        if report:
-            report(curve[-1])
-        return curve
+                self._note(float(np.mean(losses[-20:])), error_rate, report)
+                if self.done >= 1.0:
+                    break
+        return self.curve
 
-    def _step(self, utterances: Sequence[Utterance], sounds: Sequence[NDArray[np.float32]], done: float) -> float:
+    def _note(self, loss: float, error_rate: float | None, report: Callable[[Progress], None] | None) -> None:
+        """Add a point to the learning curve."""
+        hours = self.heard_s / 3600
+        point = Progress(round(hours, 4), round(self.done, 5), self.step, round(self.cpu_s, 1), loss, error_rate)
+        self.curve.append(point)
+        if report:
+            report(point)
+
+    def _string(
+        self, string: Sequence[int], training: Sequence[Utterance], sounds: Sequence[NDArray[np.float32]]
+    ) -> tuple[Utterance, NDArray[np.float32], float]:
+        """Joined and made harder: what is said, the samples, by how much they became longer."""
+        stringing = self.recipe.stringing
+        utterance, samples = stringing.join([training[i] for i in string], [sounds[i] for i in string], self.random)
+        samples, stretch = self.recipe.augment(samples, self.random)
+        return utterance, samples, stretch
+
+    def _step(self, hard: Sequence[tuple[Utterance, NDArray[np.float32], float]]) -> float:
         """One update; the loss a frame."""
-        recipe, config = self.recipe, self.net.config
-        hard = [recipe.augment(samples, self.random) for samples in sounds]
-        waveforms, lengths = padded([samples for samples, _ in hard])
-        frames = np.array([config.frames(int(length)) for length in lengths])
-        masked = sample_masks(frames, config, self.random, least=0) if recipe.mask_share else None
-        self.net.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-            heard = self.net.wav2vec2(waveforms, lengths, None if masked is None else torch.from_numpy(masked))
-            logits = self.net.lm_head(heard.last)
-        scores = logits.float().log_softmax(2)
-        targets = [self.vocabulary.encode(utterance.text) for utterance in utterances]
-        loss = (
-            functional.ctc_loss(
-                scores.transpose(0, 1),
-                torch.tensor([symbol for target in targets for symbol in target]),
-                heard.frames,
-                torch.tensor([len(target) for target in targets]),
-                blank=self.vocabulary.blank,
-                reduction="sum",
-                zero_infinity=True,
-            )
-            / heard.frames.sum()
+        recipe, done = self.recipe, self.done
+        scores, frames = self._scores([samples for _, samples, _ in hard], done >= recipe.masked_from)
+        targets = [self.vocabulary.encode(utterance.text) for utterance, _, _ in hard]
+        spelled = functional.ctc_loss(
+            scores.transpose(0, 1),
+            torch.tensor([symbol for target in targets for symbol in target]),
+            frames,
+            torch.tensor([len(target) for target in targets]),
+            blank=self.vocabulary.blank,
+            reduction="sum",
+            zero_infinity=True,
         )
-        if done < recipe.framed:
-            share = 1.0 - done / recipe.framed
-            loss = loss + share * self._framed(scores, utterances, [stretch for _, stretch in hard])
+        loss = spelled / frames.sum()
+        if weight := recipe.framed_weight(done):
+            loss = loss + weight * self._framed(scores, hard)
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.rate(done)
         self.optimiser.zero_grad(set_to_none=True)
@@ -190,34 +225,61 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
         self.optimiser.step()
         self.step += 1
+        self.heard_s += sum(len(samples) for _, samples, _ in hard) / SAMPLE_RATE
+        self._average()
         return float(loss.detach())
 
-    def _framed(self, scores: Tensor, utterances: Sequence[Utterance], stretches: Sequence[float]) -> Tensor:
-        """Cross-entropy against letters spread evenly over their words."""
+    def _scores(self, sounds: Sequence[NDArray[np.float32]], masking: bool) -> tuple[Tensor, Tensor]:
+        """Log-probabilities (B, F, V) float32 and frame counts (B,) of a batch in training."""
+        config = self.net.config
+        waveforms, lengths = padded(sounds)
+        masked = None
+        if masking and config.mask_time_prob:
+            counts = np.array([config.frames(len(samples)) for samples in sounds])
+            masked = torch.from_numpy(sample_masks(counts, config, self.random, least=0))
+        self.net.train()
+        with ExitStack() as stack:
+            # Short rows: plain attention is several times as fast backwards as the fused one of the CPU.
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            stack.enter_context(torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16))
+            heard = self.net.wav2vec2(waveforms, lengths, masked)
+            logits = self.net.lm_head(heard.last)
+        return logits.float().log_softmax(2), heard.frames
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the running mean towards the weights; young, it forgets faster."""
+        keep = min(self.recipe.averaged, self.step / (self.step + 10))
+        means = [tensor for tensor in self.mean.state_dict().values() if tensor.is_floating_point()]
+        new = [tensor for tensor in self.net.state_dict().values() if tensor.is_floating_point()]
+        torch._foreach_lerp_(means, new, 1 - keep)
+
+    def _framed(self, scores: Tensor, hard: Sequence[tuple[Utterance, NDArray[np.float32], float]]) -> Tensor:
+        """Cross-entropy against letters spread evenly over their words; utterances without times don't count."""
         goals = np.full(scores.shape[:2], -100, np.int64)
-        hop_s = self.net.config.samples_per_frame / 16_000
-        for row, (utterance, stretch) in enumerate(zip(utterances, stretches, strict=True)):
-            count = math.ceil(utterance.duration_s * stretch / hop_s)
+        hop_s = self.net.config.samples_per_frame / SAMPLE_RATE
+        for line, (utterance, samples, stretch) in zip(goals, hard, strict=True):
             if utterance.words:
-                goals[row, : min(count, goals.shape[1])] = self.vocabulary.blank
+                line[: self.net.config.frames(len(samples))] = self.vocabulary.blank
             for text, start_s, end_s in utterance.words:
                 symbols = self.vocabulary.encode(text)
                 edges = np.linspace(start_s * stretch, end_s * stretch, len(symbols) + 1) / hop_s
                 for symbol, start, end in zip(symbols, edges[:-1], edges[1:], strict=True):
                     first = round(start)
                     last = max(first + 1, round(start + (end - start) * (1 - BLANK_SHARE)))
-                    goals[row, first:last] = symbol
+                    line[first:last] = symbol
+        if (goals < 0).all():
+            return scores.sum() * 0.0
         return functional.cross_entropy(scores.flatten(0, 1), torch.from_numpy(goals).flatten(), ignore_index=-100)
 
     @torch.inference_mode()
     def word_error_rate(self, utterances: Sequence[Utterance]) -> float:
-        """Share of words wrong on clean utterances, decoded greedily."""
-        self.net.eval()
+        """Share of words wrong on clean utterances, by the mean weights, decoded greedily."""
         wrong = total = 0
-        for group in batches(utterances, self.recipe.batch_s, np.random.default_rng(0)):
+        for group in batches([utterance.duration_s for utterance in utterances], 20.0, np.random.default_rng(0)):
             chosen = [utterances[i] for i in group]
             waveforms, lengths = padded(list(load(chosen)))
-            logits, frames = self.net(waveforms, lengths)
+            logits, frames = self.mean(waveforms, lengths)
             for utterance, scores, count in zip(chosen, logits, frames.tolist(), strict=True):
                 heard = self.vocabulary.text(greedy(scores[:count].numpy(), self.vocabulary.blank).ids)
                 wrong += word_errors(utterance.text, heard)
@@ -225,27 +287,37 @@ class Trainer:
         return wrong / max(total, 1)
 
     def save(self, folder: Path, dtype: torch.dtype = torch.float16) -> None:
-        """Write a checkpoint folder that opens like any other of the family."""
-        folder.mkdir(parents=True, exist_ok=True)
-        state = {name: tensor.to(dtype).contiguous() for name, tensor in self.net.state_dict().items()}
-        save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
-        config = {
-            "model_type": "wav2vec2",
-            "architectures": ["Wav2Vec2ForCTC"],
-            "hidden_act": "gelu",
-            "do_normalize": True,
-            **asdict(self.net.config),
-        }
-        (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        vocabulary = {symbol: index for index, symbol in enumerate(self.vocabulary.symbols)}
-        (folder / "vocab.json").write_text(json.dumps(vocabulary) + "\n", encoding="utf-8")
+        """Write the mean weights as a checkpoint folder that opens like any other of the family."""
+        write_folder(folder, dict(self.mean.state_dict()), self.net.config, self.vocabulary, dtype)
         (folder / "recipe.json").write_text(json.dumps(asdict(self.recipe), indent=1) + "\n", encoding="utf-8")
+
+    def save_state(self, path: Path) -> None:
+        """Write everything that the run needs to go on."""
+        state = {
+            "net": self.net.state_dict(),
+            "mean": self.mean.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "counts": {"step": self.step, "heard_s": self.heard_s, "cpu_s": self.cpu_s},
+            "random": json.dumps(self.random.bit_generator.state),
+            "curve": json.dumps([asdict(point) for point in self.curve]),
+        }
+        write_state(path, state)
+
+    def load_state(self, path: Path) -> None:
+        """Go on from what ``save_state`` wrote."""
+        state = read_state(path)
+        self.net.load_state_dict(state["net"])
+        self.mean.load_state_dict(state["mean"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.heard_s, self.cpu_s = (state["counts"][name] for name in ("step", "heard_s", "cpu_s"))
+        self.random.bit_generator.state = json.loads(state["random"])
+        self.curve = [Progress(**point) for point in json.loads(state["curve"])]
 
 
 def padded(sounds: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
     """Normalised samples as a zero-padded batch: (B, N) float32, (B,) int64."""
     lengths = [len(samples) for samples in sounds]
     waveforms = torch.zeros(len(sounds), max(lengths))
-    for row, samples in enumerate(sounds):
-        waveforms[row, : lengths[row]] = torch.from_numpy(normalise(samples))
+    for line, samples in enumerate(sounds):
+        waveforms[line, : lengths[line]] = torch.from_numpy(normalise(samples))
     return waveforms, torch.tensor(lengths)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sonant.audio import io
 from sonant.errors import BadInput, CorruptFile
 
-__all__ = ["Augment", "Utterance", "batches", "read_manifest", "write_manifest"]
+__all__ = ["Augment", "Stringing", "Utterance", "batches", "read_manifest", "row", "write_manifest"]
 
 SAMPLE_RATE = 16_000
 
@@ -42,11 +42,11 @@ def read_manifest(path: Path) -> list[Utterance]:
     found = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
-            row = json.loads(line)
-            words = tuple((str(text), float(start), float(end)) for text, start, end in row.get("words", ()))
+            read = json.loads(line)
+            words = tuple((str(text), float(start), float(end)) for text, start, end in read.get("words", ()))
             found.append(
                 Utterance(
-                    path.parent / row["audio"], row["text"], float(row["duration_s"]), words, row.get("voice", "")
+                    path.parent / read["audio"], read["text"], float(read["duration_s"]), words, read.get("voice", "")
                 )
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -56,35 +56,82 @@ def read_manifest(path: Path) -> list[Utterance]:
     return found
 
 
+def row(utterance: Utterance, folder: Path) -> dict[str, object]:
+    """An utterance as a line of a manifest that lies in ``folder``."""
+    return {
+        "audio": utterance.audio.relative_to(folder).as_posix(),
+        "text": utterance.text,
+        "duration_s": round(utterance.duration_s, 3),
+        "words": [[text, round(start, 3), round(end, 3)] for text, start, end in utterance.words],
+        "voice": utterance.voice,
+    }
+
+
 def write_manifest(path: Path, utterances: Sequence[Utterance]) -> None:
     """Write a manifest beside its audio."""
-    rows = (
-        {
-            "audio": utterance.audio.relative_to(path.parent).as_posix(),
-            "text": utterance.text,
-            "duration_s": round(utterance.duration_s, 3),
-            "words": [[text, round(start, 3), round(end, 3)] for text, start, end in utterance.words],
-            "voice": utterance.voice,
-        }
-        for utterance in utterances
-    )
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    lines = (json.dumps(row(utterance, path.parent)) + "\n" for utterance in utterances)
+    path.write_text("".join(lines), encoding="utf-8")
 
 
-def batches(utterances: Sequence[Utterance], seconds: float, random: np.random.Generator) -> list[list[int]]:
+def batches(durations_s: Sequence[float], seconds: float, random: np.random.Generator) -> list[list[int]]:
     """Indices grouped to about ``seconds`` of sound a batch, of like length, in random order."""
-    jitter = 1 + 0.05 * random.standard_normal(len(utterances))
-    order = np.argsort([utterance.duration_s * j for utterance, j in zip(utterances, jitter, strict=True)])
+    order = np.argsort(np.asarray(durations_s) * (1 + 0.05 * random.standard_normal(len(durations_s))))
     groups: list[list[int]] = [[]]
     longest = 0.0
     for index in order.tolist():
-        longest = max(longest, utterances[index].duration_s)
+        longest = max(longest, durations_s[index])
         if groups[-1] and longest * (len(groups[-1]) + 1) > seconds:
             groups.append([])
-            longest = utterances[index].duration_s
+            longest = durations_s[index]
         groups[-1].append(index)
     random.shuffle(groups)
     return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Stringing:
+    """How utterances are strung together, so that the network also meets long sound, pauses and changes of voice.
+
+    Attributes:
+        share: of the utterances that go on with another one.
+        longest_s: of a string.
+        gap_s: (shortest, longest) pause before, between and behind.
+    """
+
+    share: float = 0.25
+    longest_s: float = 5.0
+    gap_s: tuple[float, float] = (0.0, 0.4)
+
+    def plan(self, durations_s: Sequence[float], random: np.random.Generator) -> list[tuple[int, ...]]:
+        """Every utterance once, in strings of one or more, in random order."""
+        strings: list[tuple[int, ...]] = []
+        for index in random.permutation(len(durations_s)).tolist():
+            last = strings[-1] if strings else ()
+            long = sum(durations_s[i] + self.gap_s[1] for i in (*last, index)) > self.longest_s
+            if last and not long and random.random() < self.share:
+                strings[-1] = (*last, index)
+            else:
+                strings.append((index,))
+        return strings
+
+    def join(
+        self, utterances: Sequence[Utterance], sounds: Sequence[NDArray[np.float32]], random: np.random.Generator
+    ) -> tuple[Utterance, NDArray[np.float32]]:
+        """One utterance of several, with its word times, and its samples; without times where one of them has none."""
+        parts: list[NDArray[np.float32]] = []
+        words: list[tuple[str, float, float]] = []
+        at_s = 0.0
+        for utterance, samples in zip(utterances, sounds, strict=True):
+            gap = np.zeros(int(random.uniform(*self.gap_s) * SAMPLE_RATE), np.float32)
+            at_s += len(gap) / SAMPLE_RATE
+            words += [(text, start + at_s, end + at_s) for text, start, end in utterance.words]
+            at_s += len(samples) / SAMPLE_RATE
+            parts += [gap, samples]
+        parts.append(np.zeros(int(random.uniform(*self.gap_s) * SAMPLE_RATE), np.float32))
+        samples = np.concatenate(parts)
+        timed = tuple(words) if all(utterance.words for utterance in utterances) else ()
+        text = " ".join(utterance.text for utterance in utterances)
+        return Utterance(utterances[0].audio, text, len(samples) / SAMPLE_RATE, timed), samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +173,15 @@ class Augment:
         tail = random.standard_normal(count) * 10 ** (-3 * np.arange(count) / count)
         tail *= random.uniform(0.1, 0.5) / np.sqrt((tail**2).sum())
         tail[0] = 1.0
-        size = len(samples) + count - 1
+        size = -(-(len(samples) + count) // 4096) * 4096  # a length that the transform likes
         return np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(tail, size), size)[: len(samples)]
 
     def _noise(self, samples: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
         """Add noise whose spectrum falls by a random power of the frequency."""
-        spectrum = np.fft.rfft(random.standard_normal(len(samples)))
-        spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** -random.uniform(0, 1)
-        noise = np.fft.irfft(spectrum, len(samples))
+        size = -(-len(samples) // 4096) * 4096
+        spectrum = np.fft.rfft(random.standard_normal(size, np.float32))
+        spectrum *= np.maximum(np.arange(len(spectrum), dtype=np.float32), 1.0) ** -np.float32(random.uniform(0, 1))
+        noise = np.fft.irfft(spectrum, size)[: len(samples)]
         ratio_db = random.uniform(*self.noise_db)
         scale = np.sqrt((samples**2).mean() / (noise**2).mean()) * 10 ** (-ratio_db / 20)
         return samples + scale * noise
