@@ -87,7 +87,7 @@ def templates() -> Iterator[tuple[str, onnx.ModelProto]]:
             config = whisper_config(row.id)
             yield f"{row.id}.encoder", whisper_graph.encoder(config, 1)
             yield f"{row.id}.decoder", whisper_graph.decoder(config)
-        elif row.family == "wav2vec2":
+        elif row.id in WAV2VEC2:
             yield f"{row.id}.recogniser", wav2vec2_graph.recogniser(WAV2VEC2[row.id], padded=False)
             yield f"{row.id}.recogniser-padded", wav2vec2_graph.recogniser(WAV2VEC2[row.id], padded=True)
 

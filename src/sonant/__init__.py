@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "api": ["align", "features", "load_asr", "load_tts", "list_models", "list_voices", "speak", "transcribe"],
+    "api": [
+        "align",
+        "features",
+        "load_asr",
+        "load_tts",
+        "list_languages",
+        "list_models",
+        "list_voices",
+        "speak",
+        "transcribe",
+        "units",
+    ],
     "records": ["Audio", "Segment", "Speech", "SpeechChunk", "Transcript", "Voice", "Window", "Word"],
     "errors": [
         "BadInput",

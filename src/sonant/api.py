@@ -18,7 +18,8 @@ from sonant.weights import catalog, store, voices
 from sonant.weights.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from sonant.asr.ctc import CtcRecognizer, Features
+    from sonant.asr.ctc import CtcRecognizer, Features, Units
+    from sonant.asr.identify import LanguageIdentifier
     from sonant.asr.pipeline import Recognizer
     from sonant.tts.pipeline import Speaker
 
@@ -36,9 +37,11 @@ __all__ = [
     "path",
     "speak",
     "transcribe",
+    "units",
     "verify",
 ]
 
+IDENTIFIER = "mms-lid-126"  # the published classifier with the fewest languages: the surest on those
 Progress = Callable[[str, int, int], None]  # label, done, total (bytes)
 
 
@@ -82,15 +85,24 @@ def load_asr(
     dtype: str = "auto",
     threads: int = 0,
     progress: Progress | None = None,
+    identifier: str | Path | None = IDENTIFIER,
 ) -> Recognizer | CtcRecognizer:
-    """Open a speech recogniser of the Whisper or the wav2vec 2.0 family; the arguments are those of ``load_tts``."""
+    """Open a speech recogniser of the Whisper or the wav2vec 2.0 family.
+
+    The arguments are those of ``load_tts``, and ``identifier``: of a model with language adapters, what tells the
+    language when ``language="auto"`` is asked for: a classifier of the wav2vec 2.0 family, opened then; None switches
+    "auto" off.
+    """
     from sonant.asr.ctc import CtcRecognizer
     from sonant.asr.pipeline import Recognizer
 
     options = EngineOptions(engine, device, dtype, threads)
     checkpoint = _resolve(model, ("whisper", "wav2vec2"), options, progress)
     opened = open_engine(checkpoint, options)
-    return Recognizer(opened, checkpoint) if checkpoint.family == "whisper" else CtcRecognizer(opened, checkpoint)
+    if checkpoint.family == "whisper":
+        return Recognizer(opened, checkpoint)
+    opener = None if identifier is None else partial(_identifier, identifier, options, progress)
+    return CtcRecognizer(opened, checkpoint, opener)
 
 
 def speak(text: str, voice: str = "af_heart", *, model: str | Path = "kokoro-82m", **options: Any) -> Speech:
@@ -147,6 +159,11 @@ def features(
 ) -> Features:
     """Hidden states of a recording; see ``CtcRecognizer.features``, and ``load_asr`` for what ``opening`` takes."""
     return _ctc(model, opening).features(audio, layers)
+
+
+def units(audio: str | Path | Audio, *, model: str | Path, **opening: Any) -> Units:
+    """Discrete units of a recording, with a pretraining checkpoint; see ``CtcRecognizer.units``."""
+    return _ctc(model, opening).units(audio)
 
 
 def family(model: str | Path) -> str:
@@ -210,6 +227,14 @@ def path(model: str) -> Path:
 def doctor() -> Doctor:
     """What this machine has, what would be chosen, and why."""
     return examine()
+
+
+def _identifier(model: str | Path, options: EngineOptions, progress: Progress | None) -> LanguageIdentifier:
+    """What tells a language, opened."""
+    from sonant.asr.identify import LanguageIdentifier
+
+    checkpoint = _resolve(model, ("wav2vec2",), options, progress)
+    return LanguageIdentifier(open_engine(checkpoint, options), checkpoint)
 
 
 def _ctc(model: str | Path, opening: dict[str, Any]) -> CtcRecognizer:

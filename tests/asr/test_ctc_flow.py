@@ -1,16 +1,16 @@
 """The CTC flow over a network that reads its answer off the samples: files, streams, batches, bad checkpoints."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonant.asr.ctc import CtcOptions, CtcRecognizer, normalise
+from sonant.asr.ctc import CtcOptions, CtcRecognizer, Units, normalise
 from sonant.asr.ctc_stream import CtcStream, StreamOptions
-from sonant.errors import BadInput
+from sonant.errors import BadInput, UnreadableAudio
+from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.records import Audio
 from sonant.weights.checkpoint import Checkpoint
 
@@ -21,7 +21,7 @@ HOP, FIELD = 320, 400
 class Reader:
     """A network whose frame says the symbol that its middle samples encode as a level."""
 
-    config = SimpleNamespace(samples_per_frame=HOP, receptive_field=FIELD, vocab_size=len(SYMBOLS))
+    config = Wav2Vec2Config(vocab_size=len(SYMBOLS))
     description = "reads levels"
 
     def __init__(self):
@@ -143,3 +143,30 @@ def test_options_out_of_range():
         CtcOptions(chunk_s=0)
     with pytest.raises(BadInput, match="chunk"):
         StreamOptions(chunk_s=0)
+
+
+def test_units_join_to_one_number_a_frame():
+    units = Units(np.array([[0, 0], [1, 2], [3, 4]]), 50.0, 5)
+    assert units.joined().tolist() == [0, 7, 19]
+
+
+@pytest.mark.parametrize("setting", [True, False])
+def test_sound_is_normalised_where_the_preprocessor_says_so(tmp_path, setting):
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"do_normalize": setting}))
+    recognizer = CtcRecognizer(Reader(), Checkpoint("x", "wav2vec2", tmp_path, (), {}))
+    assert recognizer.normalise is setting
+
+
+def test_sound_that_is_no_sound(recognizer, tmp_path):
+    with pytest.raises(UnreadableAudio, match=r"NaN|finite|number"):
+        recognizer.transcribe(np.full(16000, np.nan, np.float32))
+    with pytest.raises(UnreadableAudio):
+        recognizer.transcribe(np.zeros(0, np.float32))
+    with pytest.raises(UnreadableAudio):
+        recognizer.transcribe(tmp_path / "missing.wav")
+    with pytest.raises(BadInput):
+        recognizer.transcribe(np.zeros((2, 2, 2), np.float32))
+    with pytest.raises(UnreadableAudio, match="25 ms"):
+        recognizer.features(np.full(300, 0.5, np.float32))
+    with pytest.raises(BadInput, match="rate"):
+        recognizer.transcribe(Audio(np.zeros(100, np.float32), 0))

@@ -12,6 +12,7 @@ from sonant.audio import io
 from sonant.cli.main import build
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.net_torch import Wav2Vec2ForCTC
+from sonant.models.wav2vec2.pretrain_torch import Wav2Vec2ForPreTraining
 from sonant.records import Audio
 
 SYMBOLS = ["<pad>", "|", "'", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
@@ -93,3 +94,23 @@ def test_a_layer_that_isn_t_there(place):
     found = call("features", place / "talk.wav", "--model", place / "model", "--layer", 9, "--out", place / "x.npz")
     assert found.exit_code == 1
     assert not (place / "x.npz").exists()
+
+
+def test_units_of_a_pretraining_model(place):
+    config = TINY | {"architectures": ["Wav2Vec2ForPreTraining"], "num_codevectors_per_group": 20}
+    folder = place / "pretrained"
+    folder.mkdir()
+    sizes = Wav2Vec2Config.from_hf(config)
+    save_file(Wav2Vec2ForPreTraining(sizes).state_dict(), folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(config))
+    out = place / "units.npz"
+    found = call("features", place / "talk.wav", "--model", folder, "--units", "--out", out)
+    assert found.exit_code == 0, found.output
+    with np.load(out) as arrays:
+        assert arrays["values"].shape == (99, 2)
+        assert arrays["values"].dtype == np.int64
+        assert 0 <= arrays["values"].min() < arrays["values"].max() < arrays["entries"] == 20
+    refused = call("features", place / "talk.wav", "--model", place / "model", "--units", "--out", out)
+    assert refused.exit_code == 1
+    assert "Wav2Vec2ForPreTraining" in refused.stderr
+    assert call("features", place / "talk.wav", "--units", "--pool", "--out", out).exit_code == 2

@@ -25,6 +25,7 @@ def test_every_promised_checkpoint_is_there() -> None:
     promised |= {f"distil-{size}" for size in ("small.en", "medium.en", "large-v2", "large-v3", "large-v3.5")}
     promised |= {"kokoro-82m", "kokoro-82m-v1.1-zh", "kokoro-82m-bf16"}
     promised |= {"wav2vec2-base-960h", "xlsr-53-polish", "mms-1b-all"}
+    promised |= {f"mms-lid-{languages}" for languages in (126, 256, 512, 1024, 2048, 4017)}
     assert set(ROWS) == promised
 
 

@@ -8,65 +8,90 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.asr import ctc_features
 from sonant.asr.alignment import Normaliser, align_words, spell
-from sonant.asr.frames import FrameWindow, FrameWindows
-from sonant.audio import io
+from sonant.asr.ctc_adapters import Adapters, Spoken
+from sonant.asr.ctc_features import Features, Units
+from sonant.asr.ctc_sound import SAMPLE_RATE, Heard, Sounding, blocks_of, cutter, normalise, wants_normalised
+from sonant.asr.ctc_words import segments_of, words_of
+from sonant.asr.frames import FrameWindow
+from sonant.asr.identify import LanguageIdentifier
+from sonant.asr.language import LanguageGuess
 from sonant.decode.ctc import Hypothesis, beam, greedy
 from sonant.decode.ctc_options import CtcOptions
 from sonant.decode.ngram import read_arpa
 from sonant.engines.base import Ctc
-from sonant.errors import BadInput, UnreadableAudio
-from sonant.records import Audio, Segment, Transcript, Window, Word
-from sonant.text.vocab import CtcVocabulary, read_vocabulary
+from sonant.records import Segment, Transcript, Window, Word
+from sonant.text.vocab import CtcVocabulary
 from sonant.weights.checkpoint import Checkpoint
 
-__all__ = ["CtcOptions", "CtcRecognizer", "Features", "normalise"]
+__all__ = ["CtcOptions", "CtcRecognizer", "Features", "Units", "normalise"]
 
-SAMPLE_RATE = 16_000
-NORM_FLOOR = 1e-7  # added to the variance, as the family's feature extractor does
 QUIET_PEAK = 1e-5  # peak under which a file counts as silent: -100 dBFS
+POOL = 4  # batches that windows are sorted by length in: a batch of equal lengths has no padding
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
-    """Hidden states of a recording.
+class _Job:
+    """A recording on its way: windows that were drawn and not yet heard, and what was heard."""
 
-    Attributes:
-        values: (F, D) float32.
-        rate_hz: frames a second, 50 in every published checkpoint.
-        layers: the layers they are the mean of.
-    """
+    def __init__(self, recognizer: CtcRecognizer, audio: Sounding, options: CtcOptions, heard: Heard) -> None:
+        self.spoken = recognizer.adapters.settle(audio, options.language)
+        self.vocabulary = recognizer.adapters.vocabulary(self.spoken.adapter)
+        self.heard, self.stretches = heard, list[NDArray[np.float32] | None]()
+        cut = cutter(recognizer.engine, options.chunk_s, options.context_s)
+        self.windows = cut.cut(heard.watch(blocks_of(self.spoken.audio)))
+        self.drawn = False
 
-    values: NDArray[np.float32]
-    rate_hz: float
-    layers: tuple[int, ...]
+    def draw(self) -> tuple[_Job, int, FrameWindow] | None:
+        """The next window with its place; None after the last."""
+        window = next(self.windows, None)
+        if window is None:
+            self.drawn = True
+            return None
+        self.stretches.append(None)
+        return self, len(self.stretches) - 1, window
 
-    def pooled(self) -> NDArray[np.float32]:
-        """Mean over the frames, (D,)."""
-        return self.values.mean(0)
-
-
-def normalise(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Zero mean and unit variance, as checkpoints with ``do_normalize`` were trained."""
-    return ((samples - samples.mean()) / np.sqrt(samples.var() + NORM_FLOOR)).astype(np.float32)
+    @property
+    def done(self) -> bool:
+        """Whether all of it was heard."""
+        return self.drawn and all(stretch is not None for stretch in self.stretches)
 
 
 class CtcRecognizer:
-    """A recogniser of the wav2vec 2.0 family; safe to share between threads as far as its engine is."""
+    """A recogniser of the wav2vec 2.0 family; safe to share between threads as far as its engine is.
 
-    def __init__(self, engine: Ctc, checkpoint: Checkpoint) -> None:
-        """Hold an opened engine and its checkpoint; nothing is read until a language is needed."""
+    Attributes:
+        engine: the network.
+        checkpoint: what it was opened from.
+        adapters: its languages, where it has several.
+    """
+
+    def __init__(
+        self, engine: Ctc, checkpoint: Checkpoint, identifier: Callable[[], LanguageIdentifier] | None = None
+    ) -> None:
+        """Hold an opened engine and its checkpoint; nothing is read until a language is needed.
+
+        Args:
+            engine: the network.
+            checkpoint: what it was opened from.
+            identifier: opens what identifies the language, when ``language="auto"`` first asks for it.
+        """
         self.engine, self.checkpoint = engine, checkpoint
         self.hop, self.field = engine.config.samples_per_frame, engine.config.receptive_field
-        self.normalise = bool(checkpoint.config.get("do_normalize", True))
-        self._vocabularies: dict[str | None, CtcVocabulary] = {}
+        self.normalise = wants_normalised(checkpoint)
+        self.adapters = Adapters(engine, checkpoint, self.hear, identifier)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of the adapters; () where the checkpoint has one language."""
+        return self.adapters.codes
 
     def vocabulary(self, language: str | None = None) -> CtcVocabulary:
         """Symbols of the head, for a language where the checkpoint has several.
@@ -74,18 +99,19 @@ class CtcRecognizer:
         Raises:
             BadInput: the head and the vocabulary differ in size; says both.
         """
-        if language not in self._vocabularies:
-            blank = int(self.checkpoint.config.get("pad_token_id") or 0)
-            found = read_vocabulary(self.checkpoint.folder / "vocab.json", blank=blank, language=language)
-            size = self.engine.config.vocab_size
-            if found.language is None and len(found.symbols) != size:
-                raise BadInput(f"vocab.json has {len(found.symbols)} symbols but the CTC head has {size} outputs")
-            self._vocabularies[language] = found
-        return self._vocabularies[language]
+        return self.adapters.vocabulary(self.adapters.code(language))
+
+    def detect_language(self, audio: Sounding) -> LanguageGuess:
+        """The language of a recording; needs an identifier.
+
+        Raises:
+            BadInput: the recogniser was opened without one.
+        """
+        return self.adapters.detect(audio)
 
     def transcribe(
         self,
-        audio: str | Path | Audio | NDArray[np.float32],
+        audio: Sounding,
         options: CtcOptions | None = None,
         progress: Callable[[float], None] | None = None,
         **changes: Any,
@@ -102,44 +128,57 @@ class CtcRecognizer:
             UnreadableAudio: the file holds no sound.
             UnknownName: the checkpoint has no such language.
         """
+        (found,) = self.transcribe_many([audio], options, progress=progress, **changes)
+        return found
+
+    def transcribe_many(
+        self,
+        audios: Iterable[Sounding],
+        options: CtcOptions | None = None,
+        *,
+        languages: Iterable[str | None] | None = None,
+        progress: Callable[[float], None] | None = None,
+        **changes: Any,
+    ) -> Iterator[Transcript]:
+        """Write down recordings together: windows of several share a batch, those of like length first.
+
+        Args:
+            audios: recordings, drawn one after the other.
+            options: see ``CtcOptions``.
+            languages: of each recording, in place of the one in the options; a batch may mix them.
+            progress: called with the seconds of a recording heard so far.
+            **changes: fields of ``CtcOptions``.
+
+        Yields:
+            A transcript for each recording, in order; what it says does not depend on the others.
+        """
         options = (options or CtcOptions()).changed(**changes)
-        vocabulary = self.vocabulary(options.language)
-        heard = _Heard(progress)
-        stretches = list(self.emissions(heard.watch(_blocks(audio)), options))
-        log_probs = np.concatenate(stretches) if stretches else np.zeros((0, len(vocabulary.symbols)), np.float32)
-        duration_s = heard.samples / SAMPLE_RATE
-        if heard.peak < QUIET_PEAK or len(log_probs) == 0:
-            reason = "the audio is silent" if heard.peak < QUIET_PEAK else "the audio is shorter than one frame"
-            return Transcript(
-                (),
-                options.language,
-                duration_s,
-                windows=(Window(0.0, duration_s, "skipped", reason),),
-                warnings=(reason,),
-            )
-        hypothesis = self._search(log_probs[:, : len(vocabulary.symbols)], vocabulary, options)
-        words, characters = self.timed(hypothesis, vocabulary)
-        segments = _segments(words, characters if options.characters else [], options)
-        return Transcript(segments, options.language, duration_s, windows=(Window(0.0, duration_s, "accepted"),))
+        each = ((audio, options.language) for audio in audios)
+        pairs = each if languages is None else zip(audios, languages, strict=True)
+        jobs: list[_Job] = []
+        pool: list[tuple[_Job, int, FrameWindow]] = []
+        for audio, language in pairs:
+            job = _Job(self, audio, replace(options, language=language), Heard(progress))
+            jobs.append(job)
+            while (item := job.draw()) is not None:
+                pool.append(item)
+                if len(pool) == POOL * options.batch_size:
+                    self._hear_pool(pool, options.batch_size)
+            while jobs and jobs[0].done:
+                yield self._written(jobs.pop(0), options)
+        self._hear_pool(pool, options.batch_size)
+        for job in jobs:
+            yield self._written(job, options)
 
     def emissions(self, blocks: Iterable[NDArray[np.float32]], options: CtcOptions) -> Iterator[NDArray[np.float32]]:
         """Log-probabilities (F, V) of successive stretches; concatenated they are those of the whole file."""
-        frames_per_s = SAMPLE_RATE / self.hop
-        context = round(options.context_s * frames_per_s)
-        cutter = FrameWindows(
-            max(1, round(options.chunk_s * frames_per_s)), context, context, hop=self.hop, field=self.field
-        )
-        windows = cutter.cut(blocks)
+        code = self.adapters.code(options.language)
+        windows = cutter(self.engine, options.chunk_s, options.context_s).cut(blocks)
         while batch := list(itertools.islice(windows, options.batch_size)):
-            yield from self.hear(batch, options.language)
+            yield from self.hear(batch, [code] * len(batch))
 
     def features(
-        self,
-        audio: str | Path | Audio | NDArray[np.float32],
-        layers: int | Sequence[int] = -1,
-        *,
-        chunk_s: float = 16.0,
-        context_s: float = 2.0,
+        self, audio: Sounding, layers: int | Sequence[int] = -1, *, chunk_s: float = 16.0, context_s: float = 2.0
     ) -> Features:
         """What the network makes of a recording before its head.
 
@@ -151,25 +190,24 @@ class CtcRecognizer:
 
         Raises:
             BadInput: no such layer.
+            UnreadableAudio: the audio is shorter than one frame.
         """
-        depth = self.engine.config.num_hidden_layers + 1
-        wanted = [layers] if isinstance(layers, int) else list(layers)
-        chosen = [layer + depth if layer < 0 else layer for layer in wanted]
-        rate_hz = SAMPLE_RATE / self.hop
-        context = round(context_s * rate_hz)
-        cutter = FrameWindows(max(1, round(chunk_s * rate_hz)), context, context, hop=self.hop, field=self.field)
-        kept = []
-        for window in cutter.cut(_blocks(audio)):
-            samples = normalise(window.samples) if self.normalise else window.samples
-            states, _ = self.engine.hidden_states(samples[None], np.array([len(samples)]), chosen)
-            kept.append(states.mean(0)[0, window.skip : window.skip + window.keep])
-        if not kept:
-            raise UnreadableAudio(f"the audio is shorter than one frame of {self.field / SAMPLE_RATE * 1000:.0f} ms")
-        return Features(np.concatenate(kept), rate_hz, tuple(chosen))
+        windows = cutter(self.engine, chunk_s, context_s).cut(blocks_of(audio))
+        return ctc_features.features(self.engine, self.normalise, windows, layers)
+
+    def units(self, audio: Sounding, *, chunk_s: float = 16.0, context_s: float = 2.0) -> Units:
+        """Discrete units of a recording, with a pretraining checkpoint; arguments as ``features``.
+
+        Raises:
+            BadInput: the checkpoint has no quantiser.
+            UnreadableAudio: the audio is shorter than one frame.
+        """
+        windows = cutter(self.engine, chunk_s, context_s).cut(blocks_of(audio))
+        return ctc_features.units(self.engine, self.normalise, windows)
 
     def align(
         self,
-        audio: str | Path | Audio | NDArray[np.float32],
+        audio: Sounding,
         text: str,
         options: CtcOptions | None = None,
         normaliser: Normaliser | None = None,
@@ -189,69 +227,60 @@ class CtcRecognizer:
             BadInput: the audio is too short for the text.
         """
         options = (options or CtcOptions()).changed(**changes)
-        vocabulary = self.vocabulary(options.language)
+        spoken = self.adapters.settle(audio, options.language)
+        vocabulary = self.adapters.vocabulary(spoken.adapter)
         written = spell(text, vocabulary, normaliser)
-        heard = _Heard(None)
-        log_probs = np.concatenate(
-            [np.zeros((0, len(vocabulary.symbols)), np.float32)]
-            + [row[:, : len(vocabulary.symbols)] for row in self.emissions(heard.watch(_blocks(audio)), options)]
-        )
+        heard = Heard()
+        stretches = self.emissions(heard.watch(blocks_of(spoken.audio)), replace(options, language=spoken.adapter))
+        log_probs = _joined([row[:, : len(vocabulary.symbols)] for row in stretches], len(vocabulary.symbols))
         aligned = align_words(log_probs, written, vocabulary, self.hop / SAMPLE_RATE)
-        segments, start = [], 0
-        for line in text.splitlines(keepends=True):
-            own = [word for word in aligned.words if word.span and start <= word.span[0] < start + len(line)]
-            letters = [
-                letter for letter in aligned.characters if letter.span and start <= letter.span[0] < start + len(line)
-            ]
-            start += len(line)
-            if own:
-                segments.append(
-                    Segment(
-                        own[0].start_s,
-                        own[-1].end_s,
-                        " " + line.strip(),
-                        words=tuple(own),
-                        language=options.language,
-                        characters=tuple(letters),
-                    )
-                )
-        duration_s = heard.samples / SAMPLE_RATE
-        return Transcript(tuple(segments), options.language, duration_s, warnings=aligned.warnings)
+        segments = _by_line(text, aligned.words, aligned.characters, spoken)
+        return Transcript(segments, spoken.label, heard.duration_s, warnings=(*spoken.warnings, *aligned.warnings))
 
-    def hear(self, windows: Sequence[FrameWindow], language: str | None) -> list[NDArray[np.float32]]:
-        """Log-probabilities of the kept frames of some windows, in one call of the network."""
+    def hear(self, windows: Sequence[FrameWindow], adapters: Sequence[str | None]) -> list[NDArray[np.float32]]:
+        """Log-probabilities of the kept frames of some windows, in one call of the network.
+
+        Args:
+            windows: what to hear.
+            adapters: code of each window's adapter, or None for all of them.
+        """
         lengths = np.array([len(window.samples) for window in windows], np.int64)
         waveforms = np.zeros((len(windows), int(lengths.max())), np.float32)
         for row, window in enumerate(windows):
             waveforms[row, : lengths[row]] = normalise(window.samples) if self.normalise else window.samples
-        languages = None if language is None else [language] * len(windows)
-        log_probs, _frames = self.engine.log_probs(waveforms, lengths, languages)
+        named = [code for code in adapters if code is not None]
+        log_probs, _frames = self.engine.log_probs(waveforms, lengths, named or None)
         return [log_probs[row, window.skip : window.skip + window.keep] for row, window in enumerate(windows)]
 
     def timed(self, hypothesis: Hypothesis, vocabulary: CtcVocabulary) -> tuple[list[Word], list[Word]]:
         """Words and characters of a hypothesis, with seconds and confidences."""
-        frame_s = self.hop / SAMPLE_RATE
-        words: list[Word] = []
-        characters: list[Word] = []
-        pending: list[Word] = []
+        return words_of(hypothesis, vocabulary, self.hop / SAMPLE_RATE)
 
-        def close() -> None:
-            if pending:
-                confidence = float(np.mean([letter.confidence for letter in pending]))
-                text = "".join(letter.text for letter in pending)
-                words.append(Word(text, pending[0].start_s, pending[-1].end_s, confidence))
-                pending.clear()
+    def _hear_pool(self, pool: list[tuple[_Job, int, FrameWindow]], batch_size: int) -> None:
+        """Hear the windows that wait, longest first, and empty the pool."""
+        pool.sort(key=lambda item: -len(item[2].samples))
+        for start in range(0, len(pool), batch_size):
+            batch = pool[start : start + batch_size]
+            adapters = [job.spoken.adapter for job, _, _ in batch]
+            for (job, place, _), log_probs in zip(batch, self.hear([w for _, _, w in batch], adapters), strict=True):
+                job.stretches[place] = log_probs[:, : len(job.vocabulary.symbols)]
+        pool.clear()
 
-        delimiter = vocabulary.ids.get(vocabulary.delimiter)
-        for symbol, span in zip(hypothesis.ids, hypothesis.spans, strict=True):
-            if symbol == delimiter:
-                close()
-            elif symbol not in vocabulary.silent:
-                letter = Word(vocabulary.symbols[symbol], span.start * frame_s, span.end * frame_s, span.confidence)
-                pending.append(letter)
-                characters.append(letter)
-        close()
-        return words, characters
+    def _written(self, job: _Job, options: CtcOptions) -> Transcript:
+        """The transcript of a recording that was heard."""
+        log_probs = _joined([row for row in job.stretches if row is not None], len(job.vocabulary.symbols))
+        spoken, duration_s = job.spoken, job.heard.duration_s
+        if job.heard.peak < QUIET_PEAK or len(log_probs) == 0:
+            reason = "the audio is silent" if job.heard.peak < QUIET_PEAK else "the audio is shorter than one frame"
+            window = Window(0.0, duration_s, "skipped", reason)
+            warnings = (*spoken.warnings, reason)
+            return Transcript((), spoken.label, duration_s, spoken.probability, windows=(window,), warnings=warnings)
+        words, characters = self.timed(self._search(log_probs, job.vocabulary, options), job.vocabulary)
+        segments = segments_of(words, characters if options.characters else [], options, spoken.label)
+        window = Window(0.0, duration_s, "accepted")
+        return Transcript(
+            segments, spoken.label, duration_s, spoken.probability, windows=(window,), warnings=spoken.warnings
+        )
 
     def _search(self, log_probs: NDArray[np.float32], vocabulary: CtcVocabulary, options: CtcOptions) -> Hypothesis:
         """Greedy, or beam where a width, a language model or hotwords ask for it."""
@@ -264,51 +293,27 @@ class CtcRecognizer:
         return beam(log_probs, vocabulary, model, settings)[0]
 
 
-class _Heard:
-    """Counts what passes: samples and peak, for the report."""
-
-    def __init__(self, progress: Callable[[float], None] | None) -> None:
-        self.samples, self.peak, self.progress = 0, 0.0, progress
-
-    def watch(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """The same blocks."""
-        for block in blocks:
-            self.samples += len(block)
-            self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
-            if self.progress:
-                self.progress(self.samples / SAMPLE_RATE)
-            yield block
+def _joined(stretches: Sequence[NDArray[np.float32]], symbols: int) -> NDArray[np.float32]:
+    return np.concatenate([np.zeros((0, symbols), np.float32), *stretches])
 
 
-def _blocks(audio: str | Path | Audio | NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """Blocks of 16 kHz samples of any source."""
-    if isinstance(audio, str | Path):
-        return io.stream(audio, SAMPLE_RATE)
-    return iter([io.as_samples(audio, SAMPLE_RATE)])
-
-
-def _segments(words: Sequence[Word], characters: Sequence[Word], options: CtcOptions) -> tuple[Segment, ...]:
-    """Words grouped at pauses and at the longest allowed length."""
-    groups: list[list[Word]] = []
-    for word in words:
-        group = groups[-1] if groups else []
-        if (
-            not group
-            or word.start_s - group[-1].end_s >= options.pause_s
-            or word.end_s - group[0].start_s > options.max_segment_s
-        ):
-            groups.append([word])
-        else:
-            group.append(word)
-    return tuple(
-        Segment(
-            group[0].start_s,
-            group[-1].end_s,
-            " " + " ".join(word.text for word in group),
-            words=tuple(group),
-            avg_logprob=float(np.mean([np.log(max(word.confidence or 0.0, 1e-10)) for word in group])),
-            language=options.language,
-            characters=tuple(letter for letter in characters if group[0].start_s <= letter.start_s < group[-1].end_s),
-        )
-        for group in groups
-    )
+def _by_line(text: str, words: Sequence[Word], characters: Sequence[Word], spoken: Spoken) -> tuple[Segment, ...]:
+    """A segment for each line of the text that has words."""
+    segments, start = [], 0
+    for line in text.splitlines(keepends=True):
+        inside = range(start, start + len(line))
+        own = tuple(word for word in words if word.span and word.span[0] in inside)
+        letters = tuple(letter for letter in characters if letter.span and letter.span[0] in inside)
+        start += len(line)
+        if own:
+            segments.append(
+                Segment(
+                    own[0].start_s,
+                    own[-1].end_s,
+                    " " + line.strip(),
+                    words=own,
+                    language=spoken.label,
+                    characters=letters,
+                )
+            )
+    return tuple(segments)

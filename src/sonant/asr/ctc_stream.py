@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.asr.ctc import SAMPLE_RATE, CtcRecognizer
+from sonant.asr.ctc import CtcRecognizer
+from sonant.asr.ctc_sound import SAMPLE_RATE
 from sonant.asr.frames import FrameWindow, FrameWindows
 from sonant.decode.ctc import Hypothesis
 from sonant.decode.ctc_align import Span
@@ -69,7 +70,8 @@ class CtcStream:
     def __init__(self, recognizer: CtcRecognizer, options: StreamOptions | None = None) -> None:
         """State of one stream over a shared recogniser."""
         self.recognizer, self.options = recognizer, options or StreamOptions()
-        self.vocabulary = recognizer.vocabulary(self.options.language)
+        self.adapter = recognizer.adapters.code(self.options.language)
+        self.vocabulary = recognizer.adapters.vocabulary(self.adapter)
         frames_per_s = SAMPLE_RATE / recognizer.hop
         self.cutter = FrameWindows(
             max(1, round(self.options.chunk_s * frames_per_s)),
@@ -101,7 +103,7 @@ class CtcStream:
     def _decide(self, windows: Iterable[FrameWindow]) -> Update:
         words: list[Word] = []
         for window in windows:
-            (log_probs,) = self.recognizer.hear([window], self.options.language)
+            (log_probs,) = self.recognizer.hear([window], [self.adapter])
             for row in log_probs[:, : len(self.vocabulary.symbols)]:
                 words.extend(self._frame(row))
         spelled = self.vocabulary.text(self.ids)

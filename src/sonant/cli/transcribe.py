@@ -59,6 +59,10 @@ def transcribe(
         bool, typer.Option("--report", help="Tell on standard error what became of each window of sound.")
     ] = False,
     jobs: Annotated[int, typer.Option(help="Recordings heard at once, each in a process.", metavar="N", min=1)] = 1,
+    identifier: Annotated[
+        str,
+        typer.Option(help="CTC models: what --language auto asks; an MMS-LID model or a folder.", metavar="MODEL"),
+    ] = "",
     engine: Engine = "auto",
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -79,7 +83,9 @@ def transcribe(
     options = CtcOptions() if api.family(model) == "wav2vec2" else TranscribeOptions()
     options.changed(**heard)  # a wrong value is told before a model is fetched
     todo = [item for item in recordings(files, recursive) if not (resume and _is_written(item, names, out_dir))]
-    opened = {"engine": engine, "device": device, "dtype": dtype, "threads": threads}
+    opened: dict[str, Any] = {"engine": engine, "device": device, "dtype": dtype, "threads": threads}
+    if identifier:
+        opened["identifier"] = identifier
     failed = False
     with Bars() as bars:
         ear = Ear(Orders(model, opened, heard, names, captions), bars.fetching)

@@ -47,6 +47,8 @@ def fetch(row: Row, progress: Progress | None = None) -> Path:
     with cache.locked(row.id):
         if cache.read_lock(target):  # another process was quicker
             return target
+        if "-NC-" in row.licence:  # shown once: what is in the cache isn't fetched again
+            logger.warning("%s is licensed %s: its weights are not for commercial use", row.id, row.licence)
         with cache.published(target) as staging:
             downloads = _first(row.id, row.sources, lambda source: _weights(row, source, staging, progress))
             if row.voices and row.voices_of == row.id:
