@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Limiter", "loudness_lufs", "normalised"]
+__all__ = ["Limiter", "loudness_gain", "loudness_lufs", "normalised"]
 
 BLOCK_S, STEP_S = 0.4, 0.1
 ABSOLUTE_GATE_LUFS, RELATIVE_GATE_LU = -70.0, -10.0
@@ -47,12 +47,15 @@ def loudness_lufs(samples: NDArray[np.float32], sample_rate: int) -> float:
         return float(OFFSET_LU + 10 * np.log10(heard[10 * np.log10(heard) > gate].mean()))
 
 
+def loudness_gain(samples: NDArray[np.float32], sample_rate: int, target_lufs: float) -> np.float32:
+    """The one factor that brings a sound to a loudness; 1 for silence. Of ``samples`` 8 s are read at once."""
+    found = loudness_lufs(samples, sample_rate)
+    return np.float32(10 ** ((target_lufs - found) / 20)) if np.isfinite(found) else np.float32(1)
+
+
 def normalised(samples: NDArray[np.float32], sample_rate: int, target_lufs: float) -> NDArray[np.float32]:
     """The samples with one gain that brings them to a loudness; silence stays. Peaks may pass 1: see ``Limiter``."""
-    found = loudness_lufs(samples, sample_rate)
-    if not np.isfinite(found):
-        return samples
-    return samples * np.float32(10 ** ((target_lufs - found) / 20))
+    return samples * loudness_gain(samples, sample_rate, target_lufs)
 
 
 class Limiter:

@@ -66,7 +66,8 @@ class TorchParts:
         return self._put(array).to(self.dtype)
 
     def _put(self, array: NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+        # mapped voices are read-only, which torch would warn of
+        return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(self.device)
 
 
 def _get(tensor: Tensor) -> Floats:
