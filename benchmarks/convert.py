@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+import shapes
 from sonant.api import fetch
 from sonant.weights import catalog, sources
 
@@ -174,6 +175,16 @@ def main(out: Path) -> None:
     if not (out / "kokoro-int8.onnx").exists():
         kokoro_onnx(out)
         print("made kokoro-int8.onnx")
+    for size in shapes.WHISPERS:
+        if not (out / f"{size}.ct2").exists():
+            shutil.rmtree(out / size, ignore_errors=True)
+            shapes.make_whisper(size, fetch("whisper-base").folder, out / size)
+            to_ctranslate2(out / size, out / f"{size}.ct2")
+            print(f"made {size}")
+    for size in shapes.CTCS:
+        if not (out / size / "model.safetensors").exists():
+            shapes.make_ctc(size, out / size)
+            print(f"made {size}")
 
 
 if __name__ == "__main__":

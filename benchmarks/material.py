@@ -28,18 +28,33 @@ class Item:
     duration_s: float = 0.0
     audio: str = ""
     phonemes: str = ""
+    parts: tuple[str, ...] = ()
 
     def request(self, row: Any, label: str, out: Path) -> dict[str, Any]:
-        """What a worker is asked."""
-        if self.audio:
-            return {"audio": self.audio, **row.request}
-        name = f"{row.id}.{label}.{self.name}.wav".replace(" ", "_")
-        return {"phonemes": self.phonemes, "seed": 0, "out": str(out / name)}
+        """What a worker is asked; ``row.request["do"]`` says what is done."""
+        asked = dict(row.request)
+        if asked["do"] == "hear":
+            asked["audio"] = self.audio
+        elif asked["do"] == "stream":
+            asked["text"] = self.text
+        elif asked["do"] in ("speak", "speak_many", "speak_each"):
+            asked["phonemes"] = list(self.parts) if self.parts else self.phonemes
+            asked["out"] = str(out / f"{row.id}.{label}.{self.name}.wav".replace(" ", "_"))
+        return asked
 
 
 def material(kind: str, out: Path) -> list[Item]:
-    """Items of a kind: "clips", "talk" or "paragraphs"."""
-    return {"clips": clips, "talk": talk, "paragraphs": paragraphs}[kind](out)
+    """Items of a kind."""
+    kinds = {
+        "clips": clips,
+        "talk": talk,
+        "paragraphs": paragraphs,
+        "sentences": sentences,
+        "text": long_text,
+        "window": window,
+        "noise": noise,
+    }
+    return kinds[kind](out)
 
 
 def clips(_out: Path) -> list[Item]:
@@ -63,9 +78,35 @@ def paragraphs(_out: Path) -> list[Item]:
     found = []
     for number, text in enumerate(json.loads(PARAGRAPHS.read_text(encoding="utf-8"))):
         pieces = normalize.normalize([Spoken(text, (0, len(text)))], "a")
-        tokens = [token for sentence in split.sentences(pieces, "a") for token in speak(sentence)]
-        found.append(Item(f"p{number}", text, phonemes=phonemes.join(tokens)))
+        each = tuple(phonemes.join(list(speak(sentence))) for sentence in split.sentences(pieces, "a"))
+        found.append(Item(f"p{number}", text, phonemes=" ".join(each), parts=each))
     return found
+
+
+def sentences(out: Path) -> list[Item]:
+    """Eight sentences of like length."""
+    every = [(part, item.text) for item in paragraphs(out) for part in item.parts]
+    chosen = sorted(every, key=lambda pair: abs(len(pair[0]) - 70))[:8]
+    return [Item("eight", "", parts=tuple(part for part, _text in chosen))]
+
+
+def long_text(_out: Path) -> list[Item]:
+    """A text of about 300 characters, to be heard as soon as it can be."""
+    text = json.loads(PARAGRAPHS.read_text(encoding="utf-8"))[0]
+    return [Item("text", text[: text.rindex(" ", 0, 300)] + ".", duration_s=1.0)]
+
+
+def window(_out: Path) -> list[Item]:
+    """One window of random features."""
+    return [Item("window", "", duration_s=30.0)]
+
+
+def noise(out: Path) -> list[Item]:
+    """20 s of noise, for networks with random weights."""
+    path = out / "noise.wav"
+    samples = np.random.default_rng(0).standard_normal(20 * 16000).astype(np.float32) * 0.1
+    io.write(path, sonant.Audio(samples, 16000))
+    return [Item("noise", "", 20.0, str(path))]
 
 
 def talk(out: Path) -> list[Item]:

@@ -19,15 +19,14 @@ def table(results: list[dict[str, Any]]) -> str:
     for title in dict.fromkeys(result["title"] for result in results):
         lines += [
             f"\n**{title}**\n",
-            "| system | x real time | sonant is faster by | opens in | peak memory | quality |",
+            "| system | seconds | x real time | sonant is faster by | start to first result | peak memory | quality |",
         ]
-        lines.append("|---|---|---|---|---|---|")
+        lines.append("|---|---|---|---|---|---|---|")
         for result in results:
             if result["title"] == title:
-                lines.append(
-                    f"| {result['label']} | {result['real_time']:.1f} | {result['ratio']:.2f} x | "
-                    f"{result['open_s']:.1f} s | {result['peak_mb']:.0f} MB | {result['quality']} |"
-                )
+                numbers = f"{result['seconds']:.2f} | {result['real_time']:.1f} | {result['ratio']:.2f} x"
+                rest = f"{result['cold_s']:.1f} s | {result['peak_mb']:.0f} MB | {result['quality']}"
+                lines.append(f"| {result['label']} | {numbers} | {rest} |")
     return "\n".join(lines)
 
 

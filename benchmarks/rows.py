@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ROWS", "Entry", "Row"]
+__all__ = ["Entry", "Row", "rows"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Row:
         request: what every request carries beside its item.
         entries: the systems; the first is ours.
         repeats: rounds; each round runs every system once on every item.
+        items: at most so many.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Row:
     entries: tuple[Entry, ...]
     request: dict[str, Any] = field(default_factory=dict)
     repeats: int = 5
+    items: int = 1000
 
 
 def heard(model: str, weights: Path) -> tuple[Entry, ...]:
@@ -62,26 +64,50 @@ def spoken(weights: Path) -> tuple[Entry, ...]:
     )
 
 
-def rows(weights: Path) -> tuple[Row, ...]:
-    """All rows, with the peers' weights in ``weights``."""
-    english = {"language": "en", "batch": 1}
-    base, tiny = heard("whisper-base", weights), heard("whisper-tiny.en", weights)
-    ours, ct2 = base[0], base[1]
+def shaped(size: str, weights: Path) -> tuple[Entry, ...]:
+    """Ours and faster-whisper on random weights of a size."""
     return (
-        Row("base-greedy", "Whisper base, short clips, greedy", "clips", base, english | {"beam": 1}),
-        Row("base-beam", "Whisper base, short clips, beam 5", "clips", base, english | {"beam": 5}, 3),
-        Row("tiny-greedy", "Whisper tiny.en, short clips, greedy", "clips", tiny, english | {"beam": 1}),
-        Row("base-long", "Whisper base, 5 minutes, sequential, greedy", "talk", base, english | {"beam": 1}, 3),
-        Row(
-            "base-batch",
-            "Whisper base, 5 minutes, batches of 8",
-            "talk",
-            (ours, ct2),
-            {"language": "en", "batch": 8, "beam": 1},
-            3,
-        ),
-        Row("kokoro", "Kokoro, paragraphs of 100-400 phonemes", "paragraphs", spoken(weights)),
+        Entry("sonant", "sonant", {"model": str(weights / size)}),
+        Entry("faster-whisper int8", "faster-whisper", {"weights": str(weights / f"{size}.ct2"), "dtype": "int8"}),
     )
 
 
-ROWS = ("base-greedy", "base-beam", "tiny-greedy", "base-long", "base-batch", "kokoro")
+def letters(size: str, weights: Path) -> tuple[Entry, ...]:
+    """Ours and transformers on random weights of a wav2vec 2.0."""
+    folder = str(weights / size)
+    return (
+        Entry("sonant", "sonant-ctc", {"model": folder}),
+        Entry("transformers float32", "transformers-ctc", {"weights": folder}),
+        Entry("transformers bfloat16", "transformers-ctc", {"weights": folder, "dtype": "bfloat16"}),
+    )
+
+
+def rows(weights: Path) -> tuple[Row, ...]:
+    """All rows, with the peers' weights in ``weights``."""
+    greedy = {"do": "hear", "language": "en", "batch": 1, "beam": 1}
+    base, tiny = heard("whisper-base", weights), heard("whisper-tiny.en", weights)
+    kokoro = spoken(weights)
+    forced = {"do": "force", "mels": 128, "tokens": 200}
+    return (
+        Row("kokoro", "Kokoro, paragraphs of 100-400 phonemes", "paragraphs", kokoro, {"do": "speak", "seed": 0}, 3, 2),
+        Row("kokoro-first", "Kokoro, first sound of 300 characters", "text", (kokoro[0], kokoro[2]), {"do": "stream"}),
+        Row(
+            "kokoro-batch",
+            "Kokoro, eight sentences",
+            "sentences",
+            (kokoro[0], replace(kokoro[0], label="sonant, one by one", system="sonant-singly")),
+            {"do": "speak_many", "seed": 0},
+            3,
+        ),
+        Row("tiny-greedy", "Whisper tiny.en, short clips, greedy", "clips", tiny, greedy, 3, 6),
+        Row("base-greedy", "Whisper base, short clips, greedy", "clips", base, greedy, 3, 6),
+        Row("base-beam", "Whisper base, short clips, beam 5", "clips", base, greedy | {"beam": 5}, 3, 6),
+        Row("base-long", "Whisper base, 5 minutes, sequential, greedy", "talk", base[:3], greedy, 2),
+        Row("base-batch", "Whisper base, 5 minutes, batches of 8", "talk", base[:2], greedy | {"batch": 8}, 2),
+        Row("turbo", "large-v3-turbo shape, 30 s, 200 tokens", "window", shaped("large-v3-turbo", weights), forced, 2),
+        Row(
+            "distil", "distil-large-v3 shape, 30 s, 200 tokens", "window", shaped("distil-large-v3", weights), forced, 2
+        ),
+        Row("ctc-base", "wav2vec 2.0 base shape, 20 s", "noise", letters("wav2vec2-base", weights), greedy, 3),
+        Row("ctc-large", "wav2vec 2.0 large shape, 20 s", "noise", letters("wav2vec2-large", weights), greedy, 3),
+    )

@@ -1,7 +1,7 @@
 """The benchmark: interleaved runs of sonant and its peers on the same weights, one table, one plot, RESULTS.md.
 
     make bench                 all rows
-    make bench ROWS="kokoro"   some
+    make bench ROWS="kokoro"   some; the results of the others stay
 
 Every system lives in its own process; a round runs every system once (A B C, A B C, ...), so that what else the machine
 does falls on all of them alike. Ratios are medians of the rounds' ratios. The first round warms up and does not count.
@@ -15,6 +15,7 @@ import platform
 import statistics
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,20 +56,22 @@ class Worker:
         self.process.wait()
 
 
-def measure(row: Row, out: Path, most: int, repeats: int) -> list[dict[str, Any]]:
-    """Run one row on its first ``most`` items; a result for each system, ours first."""
-    items = material(row.material, out)[:most]
-    repeats = min(row.repeats, repeats)
+def measure(row: Row, out: Path) -> list[dict[str, Any]]:
+    """Run one row; a result for each system, ours first."""
+    items = material(row.material, out)[: row.items]
     workers = [Worker(entry) for entry in row.entries]
     seconds: list[list[float]] = [[] for _ in workers]
     last: list[list[dict[str, Any]]] = [[] for _ in workers]
-    for round_number in range(repeats + 1):
+    colds: list[float] = []  # seconds of the very first item of each
+    for round_number in range(row.repeats + 1):
         for place, worker in enumerate(workers):
             answers = [worker.ask(**item.request(row, worker.entry.label, out)) for item in items]
             last[place] = answers
-            if round_number:
+            if not round_number:
+                colds.append(answers[0]["seconds"])
+            else:
                 seconds[place].append(sum(answer["seconds"] for answer in answers))
-        print(f"{row.id}: round {round_number} of {repeats}", file=sys.stderr)
+        print(f"{row.id}: round {round_number} of {row.repeats}", file=sys.stderr)
     for worker in workers:
         worker.close()
     ours = seconds[0]
@@ -82,10 +85,11 @@ def measure(row: Row, out: Path, most: int, repeats: int) -> list[dict[str, Any]
             / statistics.median(own),
             "ratio": statistics.median(theirs / us for theirs, us in zip(own, ours, strict=True)),
             "open_s": worker.open_s,
+            "cold_s": worker.open_s + colds[place],
             "peak_mb": max(answer["peak_mb"] for answer in answers),
             "quality": quality(items, answers),
         }
-        for worker, own, answers in zip(workers, seconds, last, strict=True)
+        for place, (worker, own, answers) in enumerate(zip(workers, seconds, last, strict=True))
     ]
 
 
@@ -95,7 +99,9 @@ def duration(item: Item, answer: dict[str, Any]) -> float:
 
 
 def quality(items: list[Item], answers: list[dict[str, Any]]) -> str:
-    """Word error rate of what was heard, or of what Whisper base hears in what was spoken."""
+    """Word error rate of what was heard, or of what Whisper base hears in what was spoken; empty without a truth."""
+    if not all(item.text for item in items) or not answers[0].keys() & {"text", "audio"}:
+        return ""
     if "text" in answers[0]:
         heard = " ".join(answer["text"] for answer in answers)
     else:
@@ -133,13 +139,15 @@ def main() -> None:
     if unknown:
         parser.error(f"unknown rows {', '.join(unknown)}; known: {', '.join(known)}")
     chosen.out.mkdir(parents=True, exist_ok=True)
-    results = [
-        result
-        for name in chosen.rows or known
-        for result in measure(known[name], chosen.out, chosen.items, chosen.repeats)
-    ]
-    (chosen.out / "results.json").write_text(json.dumps({"machine": machine(), "results": results}, indent=1))
-    write_report(chosen.out / "results.json", chosen.out / "results.png")
+    written, order = chosen.out / "results.json", list(known)
+    for name in chosen.rows or known:
+        row = min(chosen.items, known[name].items), min(chosen.repeats, known[name].repeats)
+        measured = measure(replace(known[name], items=row[0], repeats=row[1]), chosen.out)
+        before = json.loads(written.read_text())["results"] if written.exists() else []
+        results = [*(result for result in before if result["row"] != name), *measured]
+        results.sort(key=lambda result: order.index(result["row"]) if result["row"] in order else len(order))
+        written.write_text(json.dumps({"machine": machine(), "results": results}, indent=1))
+    write_report(written, chosen.out / "results.png")
 
 
 if __name__ == "__main__":

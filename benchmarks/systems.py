@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 THREADS = int(os.environ.get("BENCH_THREADS", "2"))
 STYLE = "af_heart"
+PROMPT, EOT = [50258, 50259, 50360, 50364], 50257  # of large-v3: start, English, transcribe, no times; end of text
 SAMPLES = NDArray[np.float32]
 
 
@@ -44,12 +45,45 @@ class Sonant:
         return self.model.transcribe(audio, language=language, **options).text
 
     def speak(self, phonemes: str, seed: int) -> SAMPLES:
-        return self.model.speak(phonemes, STYLE, is_phonemes=True, seed=seed).audio.samples
+        return self.model.speak(phonemes, STYLE, is_phonemes=True, seed=seed, trim=False).audio.samples
+
+    def speak_many(self, phonemes: list[str], seed: int) -> SAMPLES:
+        """Several strings in one call."""
+        return np.concatenate(
+            [
+                one.audio.samples
+                for one in self.model.speak_batch(phonemes, STYLE, is_phonemes=True, seed=seed, trim=False)
+            ]
+        )
 
     def stream(self, text: str) -> Iterator[SAMPLES]:
         """Chunks of a text as they come."""
         for chunk in self.model.stream(text, STYLE):
             yield chunk.audio.samples
+
+    def force(self, features: SAMPLES, tokens: int) -> int:
+        """Encode one window and decode so many tokens, whatever they are."""
+        engine = self.model.engine
+        memory = engine.fork(engine.encode(features), [0])
+        said = np.array([PROMPT], np.int64)
+        for _ in range(tokens):
+            said = engine.step(memory, said)[:, :EOT].argmax(-1)[:, None]
+        return tokens
+
+
+class SonantSingly(Sonant):
+    """Ours, with one call of the network for each string."""
+
+    def speak_many(self, phonemes: list[str], seed: int) -> SAMPLES:
+        """Several strings, one by one."""
+        return np.concatenate([self.speak(one, seed) for one in phonemes])
+
+
+class SonantCtc(Sonant):
+    """Ours, on a CTC checkpoint."""
+
+    def hear(self, audio: str, beam: int, language: str, batch: int) -> str:  # noqa: ARG002  greedy, one at a time
+        return self.model.transcribe(audio).text
 
 
 class FasterWhisper:
@@ -67,6 +101,17 @@ class FasterWhisper:
         else:
             segments, _ = self.model.transcribe(audio, beam_size=beam, language=language)
         return "".join(segment.text for segment in segments)
+
+    def force(self, features: SAMPLES, tokens: int) -> int:
+        """See ``Sonant.force``."""
+        import ctranslate2
+
+        network = self.model.model
+        encoded = network.encode(ctranslate2.StorageView.from_array(features))
+        (made,) = network.generate(
+            encoded, [PROMPT], beam_size=1, max_length=tokens + len(PROMPT), suppress_tokens=[EOT], suppress_blank=False
+        )
+        return len(made.sequences_ids[0])
 
 
 class OpenaiWhisper:
@@ -141,12 +186,51 @@ class KokoroOnnx:
         samples, _rate = self.model.create(phonemes, voice=self.voice, is_phonemes=True, trim=False)
         return samples
 
+    def stream(self, text: str) -> Iterator[SAMPLES]:
+        """Chunks of a text as they come; its phonemes are eSpeak NG's."""
+        import asyncio
+
+        loop, chunks = asyncio.new_event_loop(), self.model.create_stream(text, voice=self.voice)
+        try:
+            while True:
+                try:
+                    samples, _rate = loop.run_until_complete(anext(chunks))
+                except StopAsyncIteration:
+                    return
+                yield samples
+        finally:
+            loop.close()
+
+
+class TransformersCtc:
+    """huggingface/transformers' wav2vec 2.0 on torch."""
+
+    def __init__(self, weights: str, dtype: str = "float32", **_: Any) -> None:
+        import torch
+        from transformers import Wav2Vec2ForCTC
+
+        torch.set_num_threads(THREADS)
+        self.model = Wav2Vec2ForCTC.from_pretrained(weights, dtype=getattr(torch, dtype)).eval()
+
+    def hear(self, audio: str, beam: int, language: str, batch: int) -> str:  # noqa: ARG002  greedy, one at a time
+        import soundfile
+        import torch
+
+        samples, _rate = soundfile.read(audio, dtype="float32")
+        samples = (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7)
+        with torch.inference_mode():
+            logits = self.model(torch.from_numpy(samples)[None].to(self.model.dtype)).logits
+        return " ".join(map(str, logits.argmax(-1)[0].tolist()))
+
 
 SYSTEMS = {
     "sonant": Sonant,
+    "sonant-singly": SonantSingly,
+    "sonant-ctc": SonantCtc,
     "faster-whisper": FasterWhisper,
     "openai-whisper": OpenaiWhisper,
     "whisper.cpp": WhisperCpp,
     "kokoro": KokoroTorch,
     "kokoro-onnx": KokoroOnnx,
+    "transformers-ctc": TransformersCtc,
 }
