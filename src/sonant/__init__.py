@@ -23,6 +23,7 @@ _HOME = {
         "list_languages",
         "list_models",
         "list_voices",
+        "realign",
         "speak",
         "transcribe",
         "units",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sonant.doctor import Doctor, examine
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import check, open_engine
-from sonant.errors import BadInput, UnknownName
+from sonant.errors import BadInput
 from sonant.records import Audio, LanguageRow, Speech, Transcript
 from sonant.text import languages as spoken
 from sonant.weights import catalog, store, voices
@@ -33,8 +32,10 @@ __all__ = [
     "list_models",
     "list_voices",
     "load_asr",
+    "load_ctc",
     "load_tts",
     "path",
+    "realign",
     "speak",
     "transcribe",
     "units",
@@ -105,14 +106,52 @@ def load_asr(
     return CtcRecognizer(opened, checkpoint, opener)
 
 
+def load_ctc(model: str | Path, **opening: Any) -> CtcRecognizer:
+    """Open a recogniser of the wav2vec 2.0 family; the arguments are those of ``load_asr``.
+
+    Raises:
+        BadInput: the model is of another family.
+    """
+    from sonant.asr.ctc import CtcRecognizer
+
+    if family(model) != "wav2vec2":
+        raise BadInput(f"{model} is no CTC model; this needs one of the wav2vec 2.0 family")
+    recognizer = load_asr(model, **opening)
+    assert isinstance(recognizer, CtcRecognizer)
+    return recognizer
+
+
 def speak(text: str, voice: str = "af_heart", *, model: str | Path = "kokoro-82m", **options: Any) -> Speech:
     """Say a text once. To say several, keep what ``load_tts`` returns."""
     return load_tts(model).speak(text, voice, **options)
 
 
-def transcribe(audio: str | Path | Audio, *, model: str | Path = "whisper-base", **options: Any) -> Transcript:
-    """Write down one recording. For several, keep what ``load_asr`` returns."""
-    return load_asr(model).transcribe(audio, **options)
+def transcribe(
+    audio: str | Path | Audio, *, model: str | Path = "whisper-base", align: str | Path | None = None, **options: Any
+) -> Transcript:
+    """Write down one recording. For several, keep what ``load_asr`` returns.
+
+    Args:
+        audio: the recording.
+        model: catalog id or alias, or a folder.
+        align: a CTC model that gives words and characters their times; see ``realign``.
+        **options: of the model's kind: ``TranscribeOptions`` or ``CtcOptions``.
+    """
+    transcript = load_asr(model).transcribe(audio, **options)
+    return transcript if align is None else realign(transcript, audio, model=align)
+
+
+def realign(
+    transcript: Transcript, audio: str | Path | Audio, *, model: str | Path = "wav2vec2-base-960h", **opening: Any
+) -> Transcript:
+    """The transcript with the word times that a CTC model hears; see ``sonant.asr.realign``.
+
+    Raises:
+        BadInput: the model is no CTC model, or doesn't know the language.
+    """
+    from sonant.asr.realign import realign as place
+
+    return place(transcript, audio, load_ctc(model, **opening))
 
 
 def align(
@@ -137,17 +176,10 @@ def align(
         UnspeakableText: no letter in the text.
         BadInput: the audio is too short for the text, or the model is no CTC model.
     """
-    from sonant.text.languages import canonical
-    from sonant.text.normalize import normalize
+    from sonant.asr.realign import iso_of, normaliser_for
 
-    recognizer = _ctc(model, opening)
-    spoken = None
-    if language is not None:
-        with contextlib.suppress(UnknownName):
-            spoken = canonical(language)
-    normaliser = partial(normalize, language=spoken) if spoken else None
-    adapter = language if recognizer.engine.config.adapter_attn_dim else None
-    return recognizer.align(audio, text, language=adapter, normaliser=normaliser)
+    recognizer = load_ctc(model, **opening)
+    return recognizer.align(audio, text, language=iso_of(language), normaliser=normaliser_for(language))
 
 
 def features(
@@ -158,12 +190,12 @@ def features(
     **opening: Any,
 ) -> Features:
     """Hidden states of a recording; see ``CtcRecognizer.features``, and ``load_asr`` for what ``opening`` takes."""
-    return _ctc(model, opening).features(audio, layers)
+    return load_ctc(model, **opening).features(audio, layers)
 
 
 def units(audio: str | Path | Audio, *, model: str | Path, **opening: Any) -> Units:
     """Discrete units of a recording, with a pretraining checkpoint; see ``CtcRecognizer.units``."""
-    return _ctc(model, opening).units(audio)
+    return load_ctc(model, **opening).units(audio)
 
 
 def family(model: str | Path) -> str:
@@ -237,26 +269,12 @@ def _identifier(model: str | Path, options: EngineOptions, progress: Progress | 
     return LanguageIdentifier(open_engine(checkpoint, options), checkpoint)
 
 
-def _ctc(model: str | Path, opening: dict[str, Any]) -> CtcRecognizer:
-    """A recogniser of the wav2vec 2.0 family.
-
-    Raises:
-        BadInput: the model is of another family.
-    """
-    from sonant.asr.ctc import CtcRecognizer
-
-    recognizer = load_asr(model, **opening)
-    if not isinstance(recognizer, CtcRecognizer):
-        raise BadInput(f"{model} is no CTC model; this needs one of the wav2vec 2.0 family")
-    return recognizer
-
-
 def _resolve(
     model: str | Path, families: tuple[str, ...], options: EngineOptions, progress: Progress | None
 ) -> Checkpoint:
     """The checkpoint of a name or folder, checked to be of a wanted family; the fake engine needs no files."""
     check(options, families)
-    if options.engine == "fake":
+    if options.engine == "fake" and not Path(model).is_dir():
         return Checkpoint(f"fake-{families[0]}", families[0], Path(), (), {})
     checkpoint = store.resolve(model, progress=progress)
     if checkpoint.family not in families:

@@ -116,3 +116,19 @@ def test_languages_are_listed(sonant):
     assert len(json.loads(sonant("languages", "--model", "whisper-base", "--json").stdout)) == 99
     assert len(json.loads(sonant("languages", "--model", "kokoro-82m", "--json").stdout)) == 9
     assert "english" in sonant("languages", "--model", "whisper-base.en").stdout.lower()
+
+
+def test_align_gives_the_words_of_whisper_the_times_of_a_ctc_model(sonant, model, talk):
+    config = json.loads((model / "config.json").read_text())
+    script = [SYMBOLS.index(letter) for letter in "HELLO|WORLD"]
+    (model / "config.json").write_text(json.dumps(config | {"fake_script": script}))
+    call = ("transcribe", talk, "--engine", "fake", "--no-voice-gate", "--model", "whisper-base", "--format", "json")
+    plain = json.loads(sonant(*call).stdout)["segments"][0]
+    assert not plain.get("words")
+    found = words(sonant(*call, "--align", model))
+    assert [word["word"].strip() for word in found] == ["Hello", "world."]
+    starts = [word["start"] for word in found]
+    assert starts == pytest.approx([int(0.5 / 11 * 49) * 0.02, int(6.5 / 11 * 49) * 0.02])  # the script, spread evenly
+    refused = sonant(*call, "--align", "whisper-base")
+    assert refused.exit_code == 1
+    assert "no CTC model" in refused.stderr

@@ -23,6 +23,7 @@ from sonant.text.vocab import CtcVocabulary
 
 __all__ = ["Aligned", "Normaliser", "Written", "align_words", "spell"]
 
+WORD, CHARACTER = r"\S+", r"\w[^\w\s]*|[^\w\s]+"
 Normaliser = Callable[[Sequence[Spoken]], Sequence[Spoken]]
 
 
@@ -52,30 +53,43 @@ class Aligned:
     warnings: tuple[str, ...]
 
 
-def spell(text: str, vocabulary: CtcVocabulary, normalise: Normaliser | None = None) -> list[Written]:
+def spell(
+    text: str, vocabulary: CtcVocabulary, normalise: Normaliser | None = None, *, spaced: bool = True
+) -> list[Written]:
     """Bring a text into the alphabet of a network, a written word at a time.
 
     Args:
         text: any text; words are divided by white space.
         vocabulary: symbols of the network.
         normalise: the language's normaliser, which writes numbers and symbols out.
+        spaced: False for languages without spaces: every character with the marks after it is a word.
 
     Raises:
         UnspeakableText: no word of it has a sound.
     """
     pieces = [Spoken(text, (0, len(text)))]
     spoken = list(normalise(pieces)) if normalise else pieces
-    words = [_written(text, match.start(), match.end(), spoken, vocabulary) for match in re.finditer(r"\S+", text)]
+    places = [match.span() for match in re.finditer(WORD if spaced else CHARACTER, text)]
+    shares = _shares(spoken, places)
+    words = [_written(text, place, spoken, shares, vocabulary) for place in places]
     if not any(word.ids for word in words):
         raise UnspeakableText("the text to align has no letter or number")
     return words
 
 
 def align_words(
-    log_probs: NDArray[np.float32], written: Sequence[Written], vocabulary: CtcVocabulary, frame_s: float
+    log_probs: NDArray[np.float32],
+    written: Sequence[Written],
+    vocabulary: CtcVocabulary,
+    frame_s: float,
+    *,
+    spaced: bool = True,
 ) -> Aligned:
-    """Place written words in log-probabilities (F, V); ``frame_s`` is the seconds from frame to frame."""
-    delimiter = vocabulary.ids.get(vocabulary.delimiter)
+    """Place written words in log-probabilities (F, V).
+
+    ``frame_s`` is the seconds from frame to frame; ``spaced`` whether the network hears a delimiter between words.
+    """
+    delimiter = vocabulary.ids.get(vocabulary.delimiter) if spaced else None
     targets: list[int] = []
     starts: list[int] = []
     for word in written:
@@ -111,28 +125,56 @@ def _word(word: Written, spans: Sequence[Span], before: Sequence[Word], frame_s:
     return Word(word.text, spans[0].start * frame_s, spans[-1].end * frame_s, confidence, word.span)
 
 
-def _written(text: str, start: int, end: int, spoken: Sequence[Spoken], vocabulary: CtcVocabulary) -> Written:
-    """Symbols of the written word text[start:end], from the spoken pieces that stand for it."""
+def _shares(spoken: Sequence[Spoken], places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[str]]:
+    """Spoken words of expansions, by number of the piece and start of the written word that they belong to.
+
+    An expansion over several written words ("5 kg") is dealt out to them in order, as evenly as it goes.
+    """
+    shares: dict[tuple[int, int], list[str]] = {}
+    for number, piece in enumerate(spoken):
+        left, right = piece.span
+        covered = [start for start, end in places if start < right and end > left]
+        parts = re.findall(r"[^\s-]+", piece.text)  # "eighty-four" is two words to a recogniser
+        if not covered or _stands(piece):
+            continue
+        for index, start in enumerate(covered):
+            shares[number, start] = parts[index * len(parts) // len(covered) : (index + 1) * len(parts) // len(covered)]
+    return shares
+
+
+def _stands(piece: Spoken) -> bool:
+    """Whether a piece is spoken as it is written, character by character."""
+    return piece.rule == "text" and len(piece.text) == piece.span[1] - piece.span[0]
+
+
+def _written(
+    text: str,
+    place: tuple[int, int],
+    spoken: Sequence[Spoken],
+    shares: dict[tuple[int, int], list[str]],
+    vocabulary: CtcVocabulary,
+) -> Written:
+    """Symbols of the written word at a place, from the spoken pieces that stand for it."""
     ids: list[int] = []
     letters: list[int | None] = []
-    for piece in spoken:
+    start, end = place
+    for number, piece in enumerate(spoken):
         left, right = piece.span
         if left >= end or right <= start:
             continue
-        if piece.rule == "text" and len(piece.text) == right - left:
-            first, last = max(start, left), min(end, right)
-            for place in range(first, last):
-                symbols = _symbols(piece.text[place - left], vocabulary)
+        if _stands(piece):
+            for at in range(max(start, left), min(end, right)):
+                symbols = _symbols(piece.text[at - left], vocabulary)
                 ids.extend(symbols)
-                letters.extend([place - start] * len(symbols))
-        elif start <= left < end:  # an expansion belongs to the word it begins in
-            for number, part in enumerate(piece.text.split()):
-                symbols = [symbol for character in part for symbol in _symbols(character, vocabulary)]
-                if number and symbols and vocabulary.delimiter in vocabulary.ids:
-                    symbols = [vocabulary.ids[vocabulary.delimiter], *symbols]
-                ids.extend(symbols)
-                letters.extend([None] * len(symbols))
-    return Written(text[start:end], (start, end), tuple(ids), tuple(letters))
+                letters.extend([at - start] * len(symbols))
+            continue
+        for count, part in enumerate(shares.get((number, start), ())):
+            symbols = [symbol for character in part for symbol in _symbols(character, vocabulary)]
+            if count and ids and symbols and vocabulary.delimiter in vocabulary.ids:
+                symbols = [vocabulary.ids[vocabulary.delimiter], *symbols]
+            ids.extend(symbols)
+            letters.extend([None] * len(symbols))
+    return Written(text[start:end], place, tuple(ids), tuple(letters))
 
 
 def _symbols(character: str, vocabulary: CtcVocabulary) -> list[int]:

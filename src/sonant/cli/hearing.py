@@ -10,7 +10,7 @@ from typing import Any
 from sonant.asr.writers.options import CaptionOptions
 from sonant.cli.recordings import Recording
 from sonant.errors import SonantError
-from sonant.records import Transcript
+from sonant.records import Audio, Transcript
 
 __all__ = ["Orders", "Outcome", "outcomes"]
 
@@ -25,6 +25,7 @@ class Orders:
         heard: options of ``transcribe``.
         formats: names of the formats to make.
         captions: their layout.
+        align: CTC model that gives words their times; "" for none.
     """
 
     model: str
@@ -32,6 +33,7 @@ class Orders:
     heard: dict[str, Any]
     formats: tuple[str, ...]
     captions: CaptionOptions
+    align: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +56,26 @@ class Ear:
 
         self.orders = orders
         self.asr = api.load_asr(orders.model, progress=fetching, **orders.opened)
+        opening = {name: value for name, value in orders.opened.items() if name != "identifier"}
+        self.aligner = api.load_ctc(orders.align, progress=fetching, **opening) if orders.align else None
         if orders.captions.needs_words and self.asr.checkpoint.family == "whisper":  # others give words always
             orders.heard.setdefault("word_timestamps", True)
 
     def hear(self, item: Recording, progress: Callable[..., None] | None = None) -> Outcome:
         """Write one recording down; what is wrong with it is told in the outcome."""
         from sonant.asr import writers
+        from sonant.asr.ctc_sound import SAMPLE_RATE
+        from sonant.asr.realign import realign
+        from sonant.audio import io
 
         orders = self.orders
         try:
-            transcript = self.asr.transcribe(item.source, progress=progress, **orders.heard)
+            audio: str | Audio = item.source
+            if self.aligner is not None and audio == "-":  # standard input comes once
+                audio = io.read("-", SAMPLE_RATE)
+            transcript = self.asr.transcribe(audio, progress=progress, **orders.heard)
+            if self.aligner is not None:
+                transcript = realign(transcript, audio, self.aligner)
             texts = {name: writers.render(transcript, name, orders.captions) for name in orders.formats}
         except (SonantError, OSError) as error:
             return Outcome(item, error=str(error))

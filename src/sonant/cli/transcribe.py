@@ -17,7 +17,7 @@ from sonant.cli.progress import Bars
 from sonant.cli.recordings import Recording, recordings
 from sonant.decode.ctc_options import CtcOptions
 from sonant.decode.options import TranscribeOptions
-from sonant.errors import SonantError, UnknownName
+from sonant.errors import BadInput, SonantError, UnknownName
 from sonant.files import write_text
 
 __all__ = ["transcribe"]
@@ -59,6 +59,10 @@ def transcribe(
         bool, typer.Option("--report", help="Tell on standard error what became of each window of sound.")
     ] = False,
     jobs: Annotated[int, typer.Option(help="Recordings heard at once, each in a process.", metavar="N", min=1)] = 1,
+    align: Annotated[
+        str,
+        typer.Option(help="CTC model that gives each word and character its time, of Whisper's too.", metavar="MODEL"),
+    ] = "",
     identifier: Annotated[
         str,
         typer.Option(help="CTC models: what --language auto asks; an MMS-LID model or a folder.", metavar="MODEL"),
@@ -80,6 +84,8 @@ def transcribe(
         raise typer.BadParameter("several formats and --resume need --out-dir DIR")
     captions = CaptionOptions().changed(**layout)
     heard |= heard_ctc
+    if align and api.family(align) != "wav2vec2":
+        raise BadInput(f"--align {align}: this is no CTC model; give one of the wav2vec 2.0 family")
     options = CtcOptions() if api.family(model) == "wav2vec2" else TranscribeOptions()
     options.changed(**heard)  # a wrong value is told before a model is fetched
     todo = [item for item in recordings(files, recursive) if not (resume and _is_written(item, names, out_dir))]
@@ -88,7 +94,7 @@ def transcribe(
         opened["identifier"] = identifier
     failed = False
     with Bars() as bars:
-        ear = Ear(Orders(model, opened, heard, names, captions), bars.fetching)
+        ear = Ear(Orders(model, opened, heard, names, captions, align), bars.fetching)
         for number, outcome in enumerate(outcomes(ear, todo, jobs, bars.hearing), 1):
             bars.hide()
             failed |= not _deliver(outcome, out_dir, report)
