@@ -107,6 +107,17 @@ def test_the_first_clause_comes_before_its_sentence_ends():
     assert len(passages("今日はいい天気ですね、散歩に行きましょう。", early=True)) == 2
 
 
+def test_a_long_second_clause_comes_early_too_but_leaves_no_scrap():
+    first = "When the rain had finally stopped, "
+    second = "they all went out into the garden behind the old house, which nobody had seen for years, "
+    rest = "and they stood there until the sun had gone down."
+    assert texts(passages(first + second + rest, early=True)) == [first, second, rest]
+    assert texts(passages(first + second + "it seemed.", early=True)) == [first, second + "it seemed."]
+    third = "and the children, who had never been there, and the dogs, which had, ran about under the apple trees."
+    assert texts(passages(first + second + third, early=True)) == [first, second, third]
+    assert texts(passages(first + second + rest)) == [first + second + rest]
+
+
 def test_paragraphs():
     found = passages("Title\n\nOne. Two.\n\n\nThree")
     assert [(text.strip(), passage.ending) for text, passage in zip(texts(found), found, strict=True)] == [

@@ -25,7 +25,7 @@ __all__ = ["Utterance", "plan", "plan_phonemes"]
 
 _RAW = re.compile(r"(?P<word>[^\s;:,.!?—…\"()“”]+)|(?P<mark>[;:,.!?—…\"()“”])")
 _MEANINGFUL = frozenset(("Lu", "Ll", "Lt", "Lo", "Nd", "Nl", "No", "Sc", "Sm", "So"))
-_FIRST_TARGETS = (60, 140)
+_FIRST_TARGETS = (60, 100, 180)
 """Phonemes of the first chunks of a stream: each is spoken in the time that the one before it sounds."""
 
 

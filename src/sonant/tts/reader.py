@@ -26,9 +26,10 @@ Text = str | Path | Iterable[str]
 
 BLOCK = 8192  # characters read at once from a whole text
 LONGEST = 1200  # characters of a sentence; above it the text is cut, so that memory and time stay bounded
-FIRST_CLAUSE = 24  # a first clause of so many letters may be spoken before its sentence ends
+FIRST_CLAUSES = (24, 70)  # the first clauses of so many letters may be spoken before their sentence ends
+REST = 40  # letters that must follow in a later sentence, so that no scrap of it is left
 _LINE = 64  # of an open line, so much tells ``text.split`` whether it is wrapped
-WIDE_FIRST_CLAUSE = 8  # the same in scripts that write a syllable or a word with one character
+WIDE_LETTERS = 3  # letters of a script that writes a syllable or a word with one character count so much
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffe\uffff]")
 _WIDE = r"\u3000-\u30ff\u3400-\u9fff\uff00-\uffef"
@@ -154,7 +155,9 @@ class Reader:
 
     def __init__(self, language: Callable[[Manner], str], early: bool = False) -> None:
         """``language`` and ``early`` as in ``read``."""
-        self._language, self._early = language, early
+        self._language = language
+        # Least lengths of the clauses that may still be spoken early.
+        self._early: tuple[int, ...] = FIRST_CLAUSES if early else ()
         self._pieces: tuple[Spoken, ...] = ()
         self._manner = Manner()
         self._source, self._start = "", 0  # the text that open pieces may refer to, and its place
@@ -218,8 +221,10 @@ class Reader:
             text = "".join(piece.text for piece in self._pieces)
 
     def _first_clause(self) -> Iterator[Passage]:
-        """The first clause of all, while nothing has been said yet."""
-        if self._early and (place := _first_clause("".join(piece.text for piece in self._pieces))):
+        """A clause that may be spoken by itself, while little has been said yet."""
+        text = "".join(piece.text for piece in self._pieces)
+        first = len(self._early) == len(FIRST_CLAUSES)
+        if self._early and (place := _first_clause(text, self._early[0], 0 if first else REST)):
             head, rest = cut_pieces(self._pieces, place)
             if len(self._sentences(head)) == 1:
                 self._pieces = rest
@@ -266,7 +271,7 @@ class Reader:
         return [first[1:], *rest] if first[1:] else rest
 
     def _passage(self, pieces: tuple[Spoken, ...], ending: Ending) -> Passage:
-        self._early = False
+        self._early = self._early[1:]
         text = "".join(piece.text for piece in pieces)
         self._line = len(text) - text.rfind("\n") - 1 if "\n" in text else self._line + len(text)
         first = min(piece.span[0] for piece in pieces)
@@ -293,12 +298,13 @@ def _follows(last: Spoken, piece: Spoken) -> bool:
     )
 
 
-def _first_clause(text: str) -> int:
-    """Characters of a first clause that is long enough to be spoken by itself; 0 for none."""
+def _first_clause(text: str, least: int, rest: int) -> int:
+    """Characters of a clause of ``least`` letters that ``rest`` letters follow; 0 for none."""
+    start = len(text) - len(text.lstrip())
     for clause in _CLAUSE.finditer(text):
-        wide = clause[0][0] in "、，；："
-        if clause.end() - (len(text) - len(text.lstrip())) >= (WIDE_FIRST_CLAUSE if wide else FIRST_CLAUSE):
-            return clause.end()
+        weight = WIDE_LETTERS if clause[0][0] in "、，；：" else 1
+        if (clause.end() - start) * weight >= least:
+            return clause.end() if (len(text) - clause.end()) * weight >= rest else 0
     return 0
 
 

@@ -35,7 +35,8 @@ def load(language: str, *, fallback: str = "auto") -> G2P:
     Args:
         language: code or alias; "a" and "b" are American and British English.
         fallback: for English words that no dictionary has: "letters" is our letter-to-sound model, "espeak" is
-            eSpeak NG, "auto" is "letters". Other languages have one way and take "auto".
+            eSpeak NG, "auto" is eSpeak NG where it is installed and our model elsewhere; compounds of known words are
+            read as such by both "auto" and "letters". Other languages have one way and take "auto".
 
     Raises:
         UnknownName: no such language.

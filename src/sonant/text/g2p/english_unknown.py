@@ -1,4 +1,4 @@
-"""English words that no dictionary has: accents taken off, compounds, letters to sounds, other scripts.
+"""English words that no dictionary has: accents taken off, compounds, eSpeak NG or letters to sounds, other scripts.
 
 Nothing is ever dropped: what has no reading raises.
 """
@@ -11,6 +11,7 @@ import unicodedata
 from sonant.errors import UnspeakableText
 from sonant.text.g2p import english_stress as stress
 from sonant.text.g2p.english_words import Context, Reading, Words
+from sonant.text.g2p.espeak import available, espeak, to_english
 from sonant.text.g2p.letters import open_letters
 
 __all__ = ["Unknown"]
@@ -57,7 +58,8 @@ class Unknown:
     def __init__(self, words: Words, fallback: str) -> None:
         """Take the dictionary's readings and the way to read the rest: "auto", "letters" or "espeak"."""
         self._words, self._british = words, words.british
-        self._by_espeak = fallback == "espeak"
+        self._always_espeak = fallback == "espeak"
+        self._by_espeak = self._always_espeak or (fallback == "auto" and available())
 
     def read(self, word: str) -> Reading:
         """The reading of one word, or part of a word, that ``Words.read`` doesn't know.
@@ -75,22 +77,24 @@ class Unknown:
             return self._named(bare or word)
         if latin != word and (reading := self._known(latin)):
             return reading
-        if self._by_espeak:
+        if self._always_espeak:
             return self._espeak(word) or self._named(word)
         if len(latin) <= _SHORT and not _VOWEL_LETTERS & set(latin.lower()):
             spelled = self._words.spell(latin)
             if spelled is not None:
                 return spelled
-        return self._name(word, latin) or self._compound(latin.lower()) or self._letters(latin)
+        return self._name(word, latin) or self._compound(latin) or self._guess(latin, bare)
 
     def _known(self, word: str) -> Reading | None:
         return self._words.read(word, "NN", Context(vowel=False))
 
-    def _letters(self, latin: str) -> Reading:
-        try:
-            phonemes = open_letters().read(latin, self._british)
-        except FileNotFoundError:  # until the weights are trained
-            return self._espeak(latin) or self._named(latin)
+    def _guess(self, latin: str, accented: str = "") -> Reading:
+        """A word read from its letters alone: by eSpeak NG where it may be used, else by our own model."""
+        if self._by_espeak:
+            known = all("LATIN" in unicodedata.name(letter, "") for letter in accented)  # Greek would be spelled
+            if reading := self._espeak(accented if accented and known else latin):
+                return reading
+        phonemes = open_letters().read(latin, self._british)
         if not phonemes:
             spelled = self._words.spell(latin)
             if spelled is None:
@@ -103,10 +107,10 @@ class Unknown:
         mac = re.fullmatch(r"(Ma?c)([A-Z][a-z]+)", latin)
         irish = re.fullmatch(r"O['’]([A-Z][^\W\d_]+)", word)
         if mac:
-            rest = self._known(mac[2]) or self._letters(mac[2])
+            rest = self._known(mac[2]) or self._guess(mac[2])
             return Reading("mək" + rest.phonemes, rest.source)
         if irish:
-            rest = self._known(irish[1]) or self._letters(_latin(irish[1]) or irish[1])
+            rest = self._known(irish[1]) or self._guess(_latin(irish[1]) or irish[1])
             return Reading(("Q" if self._british else "O") + rest.phonemes, rest.source)
         for ending, light in _NAME_ENDINGS.items() if word[:1].isupper() else ():
             first = self._words.lexicon.gold(latin[: -len(ending)]) if latin.endswith(ending) else None
@@ -116,18 +120,19 @@ class Unknown:
 
     def _compound(self, word: str) -> Reading | None:
         """Two known words written as one: "oakfield". The second one has secondary stress."""
-        lexicon = self._words.lexicon
-        if len(word) > _LONGEST:
+        if not _FIRST + _SECOND <= len(word) <= _LONGEST:
             return None
-        for cut in sorted(range(_FIRST, len(word) - _SECOND + 1), key=lambda place: abs(2 * place - len(word))):
+        if word.endswith("s") and not word.endswith("ss") and (one := self._compound(word[:-1])):
+            return Reading(stress.add_s(one.phonemes, self._british), "compound")
+        lexicon, first_least = self._words.lexicon, _FIRST + word[0].isupper()  # "Leonard" is no compound
+        word = word.lower()
+        for cut in sorted(range(first_least, len(word) - _SECOND + 1), key=lambda place: abs(2 * place - len(word))):
             first, second = lexicon.gold(word[:cut]), lexicon.gold(word[cut:])
             if first and second and first.phonemes and second.phonemes:
                 return Reading(first.phonemes + stress.restress(second.phonemes, -0.5), "compound")
         return None
 
     def _espeak(self, word: str) -> Reading | None:
-        from sonant.text.g2p.espeak import espeak, to_english
-
         phonemes = to_english(espeak().phonemes(word, "en-gb" if self._british else "en-us"), self._british)
         return Reading(phonemes, "espeak") if phonemes else None
 
@@ -142,14 +147,20 @@ class Unknown:
                 name = "chinese character"
             name = re.split(r" (?:letter|syllable|syllabics|sign|mark|digit) ", name)[-1]
             parts += re.findall(r"[a-z]+", name)
-        readings = (self._known(part) or self._letters(part) for part in parts)
+        readings = (self._known(part) or self._guess(part) for part in parts)
         return Reading(" ".join(reading.phonemes for reading in readings), "named")
 
 
 def _latin(word: str) -> str:
     """The word in the letters a-z, or "" where it can't be put so: accents off, Greek and Cyrillic transcribed."""
     if len(word) > 1:
-        word = "".join(_LATIN_FOR.get(letter.lower(), letter) for letter in unicodedata.normalize("NFC", word))
+        word = "".join(_transcribed(letter) for letter in unicodedata.normalize("NFC", word))
     plain = unicodedata.normalize("NFKD", word.translate(_PLAIN))
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return plain if plain.isascii() and plain.isalpha() else ""
+
+
+def _transcribed(letter: str) -> str:
+    """A Greek or Cyrillic letter, accented or not, in Latin letters; any other as it is."""
+    bare = unicodedata.normalize("NFD", letter)[0]
+    return _LATIN_FOR.get(letter.lower()) or _LATIN_FOR.get(bare.lower(), letter)

@@ -24,7 +24,7 @@ from pathlib import Path
 from sonant.errors import BadInput, CorruptFile, MissingExtra, SonantError, UnknownName, need
 from sonant.text.languages import LANGUAGES
 
-__all__ = ["Espeak", "available", "espeak", "to_english"]
+__all__ = ["SWITCH", "Espeak", "available", "espeak", "to_english"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ _IPA = 0x02
 _TIE = 0x80 | (ord("^") << 8)  # bits 8-23 of phonememode: the tie put between the letters of one phoneme
 _NAMES = {"en-gb": "en", "fr-fr": "fr"}  # spellings that eSpeak NG's own program takes, but not its library
 _PATH_ROOM = 130  # eSpeak NG keeps its data path in 160 bytes, with file names behind it
-_SWITCH = re.compile(r"\([a-z]{2,3}(?:-[a-z0-9-]+)?\)")  # "(en)": the reading changes language
+SWITCH = re.compile(r"\((?:\^?[a-z0-9-]){2,24}\)")  # "(^e^n)", "(^e^n-^u^s)": the reading changes language
 
 
 class Espeak:
@@ -114,7 +114,7 @@ class Espeak:
                 if found is None:
                     raise SonantError(f"espeak-ng gave no phonemes for {text[:60]!r}")
                 clauses.append(found.decode("utf-8"))
-        return _SWITCH.sub("", " ".join(clause.strip() for clause in clauses if clause.strip()))
+        return SWITCH.sub("", " ".join(clause.strip() for clause in clauses if clause.strip()))
 
     def _choose(self, voice: str) -> None:
         """Set the voice; the lock is held."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from sonant.errors import UnspeakableText
 from sonant.text.g2p.align import divide
-from sonant.text.g2p.espeak import Espeak, espeak
+from sonant.text.g2p.espeak import SWITCH, Espeak, espeak
 from sonant.text.g2p.spans import MARKS, Stretch, mark_token, stretches
 from sonant.text.languages import language as language_row
 from sonant.text.phonemes import SYMBOLS
@@ -44,7 +44,6 @@ _NEAREST = dict(zip("gɭɫɬɮʟɦħʕʍʉɵɘɞʏɶʀɱʐʑɧɺɢɓɗʄɠ", "ɡ
 _SILENT = frozenset(
     "\u032a\u032f\u031e\u031d\u0325\u030a\u032c\u0306\u0361\u02de\u0320\u031f\u0318\u0319\u033a\u033b\u02bc\u02d1\u02e0\u02e4\u0334'"
 )
-_SWITCH = re.compile(r"\((?:\^?[a-z0-9\-]){2,12}\)")  # "(en)", "(^e^n)": the reading changes language
 _LETTER = rf"[^\s{re.escape(''.join(MARKS))}]"
 _UNIT = re.compile(
     rf"(?P<space>\s+)|(?P<mark>[{re.escape(''.join(MARKS))}])|(?P<word>{_LETTER}+(?:[’‘](?=\w){_LETTER}+)*)"
@@ -60,7 +59,7 @@ def to_kokoro(ipa: str) -> str:
     Raises:
         UnspeakableText: a symbol without a place in the alphabet.
     """
-    ipa = _SWITCH.sub("", ipa)
+    ipa = SWITCH.sub("", ipa)
     for old, new in _TIED.items():
         ipa = ipa.replace(old, new)
     ipa = re.sub(r"([lmnɹrŋɭ])\u0329", r"ə\1", ipa.replace("^", "").replace("-", "")).replace("\u0329", "")
@@ -149,7 +148,7 @@ class EspeakLanguage:
 
     def _sounds(self, words: Sequence[str]) -> tuple[list[str], list[bool]]:
         """For each word its IPA in the phrase, and whether a space follows it there."""
-        phrase = _SWITCH.sub("", self._engine.phonemes(" ".join(words), self._voice))
+        phrase = self._engine.phonemes(" ".join(words), self._voice)
         parts = phrase.split()
         alone = [self._alone(word) for word in words]
         # As many parts as words may still be one word joined and another split: lengths tell.
@@ -166,7 +165,7 @@ class EspeakLanguage:
 
     def _one(self, word: str) -> str:
         """A word by itself."""
-        return _SWITCH.sub("", self._engine.phonemes(word, self._voice))
+        return self._engine.phonemes(word, self._voice)
 
 
 def _space_after(text: str, place: int) -> str:

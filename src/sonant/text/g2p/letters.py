@@ -1,43 +1,102 @@
-"""Letters to sounds: English words that no dictionary has, read by a small convolution over their letters, in NumPy.
+"""Letters to sounds: English words that no dictionary has, read letter by letter with a beam.
 
-Each letter says 0 to 3 sounds and carries a stress; the word gets exactly one primary stress. Method: letter-wise
-classification after alignment by expectation maximisation (Damper et al., "Aligning text and phonemes for speech
-technology applications using an EM-like algorithm", 2005), with a residual dilated convolution as the classifier.
-Weights: ``scripts/train_letters.py``.
+Each letter says 0 to 3 sounds, stress mark included; a word gets at most one primary stress. Method: many-to-many
+alignment by expectation maximisation and a linear model over letter windows and what was said so far, its weights
+hashed into one table and learnt by an averaged perceptron (Jiampojamarn, Kondrak and Sherif, "Applying many-to-many
+alignments and hidden Markov models to letter-to-phoneme conversion", 2007; Jiampojamarn, Cherry and Kondrak, "Joint
+processing and discriminative training for letter-to-phoneme conversion", 2008). Weights: ``scripts/train_letters.py``.
 """
 
 from __future__ import annotations
 
 import functools
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.text.g2p.english_stress import PRIMARY, SECONDARY, VOWELS
+from sonant.text.g2p.english_stress import PRIMARY, VOWELS
 
-__all__ = ["Letters", "open_letters"]
+__all__ = ["NOTHING", "Letters", "class_marks", "features", "open_letters"]
 
-_DILATIONS = (1, 2, 4, 1, 2)
-_KERNEL = 5
+NOTHING = 255  # class number of what was said before the first letter
+_BEAM = 6
 _LONGEST = 60  # letters read at once; a longer string of letters is no word
+_VOWEL_LETTERS = frozenset("aeiouy")
+_WINDOWS = (  # letters before, letters behind
+    *((0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (0, 2), (2, 1), (1, 2), (2, 2), (3, 0), (0, 3), (3, 1)),
+    *((1, 3), (3, 3), (4, 0), (0, 4), (2, 3), (3, 2), (4, 4)),
+)
+_ACCENT_WINDOWS = ((0, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (2, 2), (2, 3), (3, 3))
 
-Array = NDArray[np.float32]
+
+def features(word: str, british: bool) -> tuple[list[list[int]], list[list[int]]]:
+    """Hashes for each letter: of features that hang on letters only, and seeds of those that hang on sounds before."""
+    text = f"<<<<{word}>>>>"
+    accent = "b" if british else "a"
+    vowels = [letter in _VOWEL_LETTERS for letter in word]
+    crc = zlib.crc32
+    fixed, seeds = [], []
+    for place in range(len(word)):
+        at, last = place + 4, min(len(word) - place, 9)
+        behind, ahead = sum(vowels[:place]), sum(vowels[place + 1 :])
+        near = text[at - 1 : at + 2]
+        names = [f"{before}{text[at - before : at + 1 + after]}" for before, after in _WINDOWS]
+        names += [f"{accent}{before}{text[at - before : at + 1 + after]}" for before, after in _ACCENT_WINDOWS]
+        names += [
+            f"e{word[-2:]}{last}{word[place]}",
+            f"E{word[-3:]}{last}{word[place]}",
+            f"F{word[-4:]}{last}{word[place]}",
+            f"n{behind}.{ahead}{word[place]}",
+            f"N{behind}.{ahead}{near}",
+            f"p{word[:3]}{place}{word[place]}",
+        ]
+        fixed.append([crc(name.encode()) for name in names])
+        starts = (
+            f"1{word[place]}",
+            f"2{near}",
+            f"3{text[at : at + 2]}",
+            f"4{near}",
+            f"5{word[-3:]}{ahead}{word[place]}",
+            f"6{behind}.{ahead}{word[place]}",
+        )
+        seeds.append([crc(name.encode()) for name in starts])
+    return fixed, seeds
+
+
+def class_marks(names: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each class: whether it has primary stress, whether it holds a vowel."""
+    primary = np.array([PRIMARY in name for name in names], np.int64)
+    vowel = np.array([bool(VOWELS & set(name)) for name in names], np.int64)
+    return primary, vowel
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What was said so far: score, classes, and what the dynamic features look at."""
+
+    score: float
+    said: tuple[int, ...] = ()
+    before: int = NOTHING
+    second: int = NOTHING
+    vowel: int = NOTHING
+    primary: int = 0
+    syllables: int = 0
 
 
 class Letters:
     """The model. Weights are read only: safe from many threads."""
 
     def __init__(self, saved: Mapping[str, NDArray]) -> None:
-        """Take the arrays of ``letters.npz``: int8 matrices with a scale a column, float32 vectors, chunk names."""
+        """Take ``table`` (2^n,) int8, ``names`` of the classes, ``allowed`` (accents, 26, classes) bool."""
+        self._table = saved["table"]
         self._names = [str(name) for name in saved["names"]]
-        self._weights: dict[str, Array] = {}
-        for name in saved:
-            if name == "names" or name.endswith(":scale"):
-                continue
-            value = saved[name].astype(np.float32)
-            self._weights[name] = value * saved[f"{name}:scale"] if f"{name}:scale" in saved else value
+        self._allowed = [[np.flatnonzero(row) for row in accent] for accent in saved["allowed"]]
+        self._primary, self._vowel = class_marks(self._names)
+        self._spread = (np.arange(len(self._names), dtype=np.uint64) + 1) * 0x9E3779B1 & 0xFFFFFFFF
         self._cache: dict[tuple[str, bool], str] = {}
 
     def read(self, word: str, british: bool) -> str:
@@ -53,53 +112,64 @@ class Letters:
         if key not in self._cache:
             if len(self._cache) > 20_000:
                 self._cache.clear()
-            self._cache[key] = "".join(
-                self._say(word[start : start + _LONGEST], british) for start in range(0, len(word), _LONGEST)
-            )
+            parts = [word[start : start + _LONGEST] for start in range(0, len(word), _LONGEST)]
+            self._cache[key] = "".join(self._say(part, british) for part in parts)
         return self._cache[key]
 
     def _say(self, word: str, british: bool) -> str:
-        chunk, stress = self._scores(np.array([ord(letter) - 96 for letter in word]), british)
-        sounds = [self._names[number] for number in chunk.argmax(1)]
-        voiced = [place for place, sound in enumerate(sounds) if VOWELS & set(sound)]
-        if not voiced:
-            return "".join(sounds)
-        primary = max(voiced, key=lambda place: stress[place, 1] - max(stress[place, 0], stress[place, 2]))
-        result = []
-        for place, sound in enumerate(sounds):
-            mark = ""
-            if place == primary:
-                mark = PRIMARY
-            elif place in voiced and stress[place].argmax() == 2:
-                mark = SECONDARY
-            at = next((index for index, symbol in enumerate(sound) if symbol in VOWELS), 0)
-            result.append(sound[:at] + mark + sound[at:])
-        return "".join(result)
+        """Beam search over the letters of one word."""
+        beam = [_State(0.0)]
+        for letter, fixed, seeds in zip(word, *features(word, british), strict=True):
+            classes = self._allowed[british][ord(letter) - 97]
+            base = self._weigh(np.array(fixed, np.uint64), classes)
+            found = []
+            for state in beam:
+                scores = base + self._weigh(_dynamic(seeds, state), classes)
+                found += [self._next(state, int(c), float(s)) for c, s in zip(classes, scores, strict=True)]
+            legal = [state for state in found if state.primary < 2] or found
+            beam = sorted(legal, key=lambda state: -state.score)[:_BEAM]
+        stressed = [state for state in beam if state.primary == 1 or not state.syllables]
+        best = (stressed or beam)[0]
+        return "".join(self._names[number] for number in best.said)
 
-    def _scores(self, spelling: NDArray[np.int64], british: bool) -> tuple[Array, Array]:
-        """(T, chunks) and (T, 3) scores for T letters."""
-        weights = self._weights
-        x = weights["letter.weight"][spelling] + weights["accent.weight"][int(british)]
-        for number, dilation in enumerate(_DILATIONS):
-            block = f"blocks.{number}."
-            y = self._norm(x, f"{block}norm.")
-            reach = dilation * (_KERNEL // 2)
-            padded = np.pad(y, ((reach, reach), (0, 0)))
-            taps = [padded[tap * dilation : tap * dilation + len(y)] for tap in range(_KERNEL)]
-            y = np.concatenate(taps, 1) @ weights[f"{block}wide.weight"] + weights[f"{block}wide.bias"]
-            x = x + np.maximum(y, 0) @ weights[f"{block}out.weight"] + weights[f"{block}out.bias"]
-        x = self._norm(x, "norm.")
-        return (
-            x @ weights["chunk.weight"] + weights["chunk.bias"],
-            x @ weights["stress.weight"] + weights["stress.bias"],
+    def _weigh(self, hashes: NDArray[np.uint64], classes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Sum of the weights of features for each class."""
+        mixed = hashes[:, None] ^ self._spread[classes]
+        mixed = (mixed ^ mixed >> np.uint64(15)) * np.uint64(0x2C1B3C6D) & np.uint64(0xFFFFFFFF)
+        places = (mixed ^ mixed >> np.uint64(13)) & np.uint64(len(self._table) - 1)
+        return self._table[places].sum(0, dtype=np.int64)
+
+    def _next(self, state: _State, number: int, score: float) -> _State:
+        vowel = bool(self._vowel[number])
+        return _State(
+            state.score + score,
+            (*state.said, number),
+            number,
+            state.before,
+            number if vowel else state.vowel,
+            state.primary + int(self._primary[number]),
+            state.syllables + vowel,
         )
 
-    def _norm(self, x: Array, name: str) -> Array:
-        """Layer normalisation over the last axis."""
-        centred = x - x.mean(-1, keepdims=True)
-        scale = np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
-        result: Array = centred / scale * self._weights[f"{name}weight"] + self._weights[f"{name}bias"]
-        return result
+
+def _dynamic(seeds: list[int], state: _State) -> NDArray[np.uint64]:
+    """Hashes of the features that hang on the sounds before."""
+    one, two, vowel = state.before + 1, state.second + 1, state.vowel + 1
+    stress = min(state.primary, 1) + 1
+    syllables = min(state.syllables, 7) + 1
+    parts = (
+        (seeds[0], one, 0, 0),
+        (seeds[1], one, 0, 0),
+        (seeds[0], one, two, 0),
+        (seeds[2], vowel, 0, 0),
+        (seeds[3], 0, 0, stress),
+        (seeds[4], 0, 0, stress),
+        (seeds[5], syllables, 0, stress),
+        (seeds[2], one, vowel, stress),
+    )
+    return np.array(
+        [s ^ (a * 0x85EBCA6B + b * 0xC2B2AE35 + c * 0x27D4EB2F & 0xFFFFFFFF) for s, a, b, c in parts], np.uint64
+    )
 
 
 @functools.cache
