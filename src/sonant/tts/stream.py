@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ __all__ = ["ahead_of"]
 T = TypeVar("T")
 
 _LOOK_S = 0.02  # how often both sides look for a cancel
+_LEAVE_S = 10.0  # how long the interpreter waits, when it ends, for the item that is just being made
 
 
 def ahead_of(items: Iterator[T], ahead: int, cancel: threading.Event | None = None) -> Iterator[T]:
@@ -49,10 +51,11 @@ class _Worker:
         self._items = items
         self._made: queue.Queue[object] = queue.Queue(ahead)
         self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="sonant-speak", daemon=True)
 
     def items(self, cancel: threading.Event) -> Iterator[T]:
-        thread = threading.Thread(target=self._work, name="sonant-speak", daemon=True)
-        thread.start()
+        atexit.register(self._leave)
+        self._thread.start()
         try:
             while not cancel.is_set():
                 try:
@@ -76,6 +79,12 @@ class _Worker:
         except BaseException as caught:  # noqa: BLE001 - every error belongs to the thread that asks for the items
             error = caught
         self._put(_End(error))
+        atexit.unregister(self._leave)
+
+    def _leave(self) -> None:
+        """A runtime that is computing while the interpreter goes would abort the process."""
+        self._stop.set()
+        self._thread.join(_LEAVE_S)
 
     def _put(self, item: object) -> bool:
         while not self._stop.is_set():
