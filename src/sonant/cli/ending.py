@@ -34,7 +34,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from error
         except OSError as error:
-            fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+            # without a name it is the one file that has none: standard output
+            fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
             raise typer.Exit(BAD_INPUT) from error
 
     return run
