@@ -26,6 +26,7 @@ _HOME = {
         "realign",
         "speak",
         "transcribe",
+        "transcribe_dataset",
         "units",
     ],
     "records": ["Audio", "Segment", "Speech", "SpeechChunk", "Transcript", "Voice", "Window", "Word"],

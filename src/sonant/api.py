@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,7 @@ from sonant.weights.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from sonant.asr.ctc import CtcRecognizer, Features, Units
+    from sonant.asr.datasets import DatasetOptions, Item
     from sonant.asr.identify import LanguageIdentifier
     from sonant.asr.pipeline import Recognizer
     from sonant.tts.pipeline import Speaker
@@ -38,6 +42,7 @@ __all__ = [
     "realign",
     "speak",
     "transcribe",
+    "transcribe_dataset",
     "units",
     "verify",
 ]
@@ -139,6 +144,47 @@ def transcribe(
     """
     transcript = load_asr(model).transcribe(audio, **options)
     return transcript if align is None else realign(transcript, audio, model=align)
+
+
+def transcribe_dataset(
+    source: str | Path,
+    *,
+    model: str | Path = "whisper-base",
+    dataset: DatasetOptions | None = None,
+    **options: Any,
+) -> Iterator[tuple[Item, Transcript]]:
+    """Write down a dataset, one recording after the other; CTC models hear several at a time.
+
+    Args:
+        source: a folder, a manifest, or "hf:owner/name"; see ``sonant.asr.datasets.open_dataset``.
+        model: catalog id or alias, or a folder.
+        dataset: which part, and what its columns are called.
+        **options: of the model's kind: ``TranscribeOptions`` or ``CtcOptions``. A language named here is taken for all;
+            else each recording's own, where the dataset names it.
+
+    Raises:
+        BadInput: no such dataset; UnreadableAudio: a recording that can't be decoded ends the run (``sonant transcribe
+            --dataset`` goes on).
+    """
+    from sonant.asr.ctc import CtcRecognizer
+    from sonant.asr.datasets import open_dataset
+
+    items, recognizer = open_dataset(source, dataset), load_asr(model)
+    fixed = options.pop("language", None)
+    if not isinstance(recognizer, CtcRecognizer):
+        for item in items:
+            yield item, recognizer.transcribe(item.sound(), language=fixed or item.language, **options)
+        return
+    drawn: deque[Item] = deque()
+
+    def draw() -> Iterator[tuple[Path | Audio, str | None]]:
+        for item in items:
+            drawn.append(item)
+            yield item.sound(), fixed or item.language
+
+    sounds, languages = (map(itemgetter(part), copy) for part, copy in enumerate(itertools.tee(draw())))
+    for transcript in recognizer.transcribe_many(sounds, languages=languages, **options):
+        yield drawn.popleft(), transcript
 
 
 def realign(

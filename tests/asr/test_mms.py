@@ -9,9 +9,11 @@ from tests.asr.mms_nets import ALPHABETS, MMS, adapter, noise, write_lid, write_
 from tests.weights.servers import HubServer, running
 
 from sonant import api
+from sonant.audio import io
 from sonant.decode.ctc_options import CtcOptions
 from sonant.errors import BadInput, CorruptFile, ModelFileMissing, UnknownName, UnsupportedCheckpoint
 from sonant.models.wav2vec2.config import Wav2Vec2Config
+from sonant.records import Audio
 
 
 @pytest.fixture
@@ -50,6 +52,23 @@ def test_long_recordings_in_a_batch_keep_their_windows_apart(folder):
     options = {"language": "pol", "chunk_s": 0.5, "context_s": 0.2, "batch_size": 2}
     for found, sound in zip(model.transcribe_many(iter(sounds), **options), sounds, strict=True):
         assert facts(found) == facts(model.transcribe(sound, **options))
+
+
+def test_a_dataset_is_heard_several_recordings_at_a_time(folder, tmp_path):
+    rows = [(0.8, "pl"), (1.4, "fra"), (0.5, "uz-Latn"), (0.9, "pol"), (0.6, "fra")]
+    lines = []
+    for number, (seconds, language) in enumerate(rows):
+        io.write(tmp_path / f"{number}.wav", Audio(noise(seconds, number), 16_000))
+        lines.append(json.dumps({"audio": f"{number}.wav", "language": language, "text": str(number)}))
+    (tmp_path / "m.jsonl").write_text("\n".join(lines))
+    found = list(api.transcribe_dataset(tmp_path / "m.jsonl", model=folder, batch_size=2))
+    assert [item.text for item, _ in found] == ["0", "1", "2", "3", "4"]
+    assert [one.language for _, one in found] == ["pol", "fra", "uzb-script_latin", "pol", "fra"]
+    model = api.load_asr(folder)
+    for (item, one), (_, language) in zip(found, rows, strict=True):
+        assert facts(one) == facts(model.transcribe(item.audio, language=language))
+    all_polish = api.transcribe_dataset(tmp_path / "m.jsonl", model=folder, language="pl")
+    assert {one.language for _, one in all_polish} == {"pol"}
 
 
 def test_unknown_open_and_missing_languages(folder):

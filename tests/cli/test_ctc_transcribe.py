@@ -132,3 +132,32 @@ def test_align_gives_the_words_of_whisper_the_times_of_a_ctc_model(sonant, model
     refused = sonant(*call, "--align", "whisper-base")
     assert refused.exit_code == 1
     assert "no CTC model" in refused.stderr
+
+
+def test_a_dataset_is_heard_and_scored(sonant, model, tmp_path):
+    config = json.loads((model / "config.json").read_text())
+    script = [SYMBOLS.index(letter) for letter in "HELLO|WORLD"]
+    (model / "config.json").write_text(json.dumps(config | {"fake_script": script}))
+    for name, rate in (("a", 16_000), ("b", 44_100), ("c", 8_000)):
+        sound(tmp_path / "set" / f"{name}.wav", 1.0, rate)
+    rows = [("a.wav", "hello world"), ("b.wav", "hello, big World"), ("c.wav", ""), ("missing.wav", "x")]
+    lines = [json.dumps({"audio": name, **({"text": said} if said else {})}) for name, said in rows]
+    manifest = tmp_path / "set" / "manifest.jsonl"
+    manifest.write_text("\n".join(lines[:3]))
+    call = ("transcribe", "--engine", "fake", "--model", model, "--dataset")
+    found = sonant(*call, manifest)
+    assert found.exit_code == 0, found.stderr
+    assert found.stdout.split("\n") == ["HELLO WORLD"] * 3 + [""]
+    assert "WER 20.00%" in found.stderr  # one of five words is missing
+    assert "2 recordings" in found.stderr
+    out = tmp_path / "out"
+    manifest.write_text("\n".join(lines))
+    found = sonant(*call, manifest, "--out-dir", out, "--format", "json")
+    assert found.exit_code == 1  # one recording is missing; the others were heard
+    assert "missing.wav" in found.stderr
+    assert "1 left out because of errors" in found.stdout
+    assert sorted(path.name for path in out.iterdir()) == ["a.json", "b.json", "c.json"]
+    few = sonant(*call, tmp_path / "set", "--limit", "2", "--resume", "--out-dir", out, "--format", "json")
+    assert (few.exit_code, few.stdout) == (0, "")
+    for wrong in ((*call, manifest, tmp_path / "set" / "a.wav"), call[:-1], (*call[:-1], "a.wav", "--split", "x")):
+        assert sonant(*wrong).exit_code == 2

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sonant.asr.writers.options import CaptionOptions
@@ -38,13 +39,14 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a recording: the results by format, or the error; and what the user should know."""
+    """What became of a recording: results by format, or the error; what the user should know; all that was heard."""
 
     item: Recording
     texts: dict[str, str] = field(default_factory=dict)
     error: str = ""
     warnings: tuple[str, ...] = ()
     report: tuple[str, ...] = ()
+    heard: str = ""
 
 
 class Ear:
@@ -70,20 +72,24 @@ class Ear:
 
         orders = self.orders
         try:
-            audio: str | Audio = item.source
+            audio: str | Path | Audio = item.source
+            heard = orders.heard
+            if item.item is not None:
+                audio = item.item.sound()
+                heard = {"language": item.item.language} | heard if item.item.language else heard
             if self.aligner is not None and audio == "-":  # standard input comes once
                 audio = io.read("-", SAMPLE_RATE)
-            transcript = self.asr.transcribe(audio, progress=progress, **orders.heard)
+            transcript = self.asr.transcribe(audio, progress=progress, **heard)
             if self.aligner is not None:
                 transcript = realign(transcript, audio, self.aligner)
             texts = {name: writers.render(transcript, name, orders.captions) for name in orders.formats}
         except (SonantError, OSError) as error:
             return Outcome(item, error=str(error))
-        return Outcome(item, texts, "", transcript.warnings, tuple(_report(transcript)))
+        return Outcome(item, texts, "", transcript.warnings, tuple(_report(transcript)), transcript.text)
 
 
 def outcomes(
-    ear: Ear, items: Sequence[Recording], jobs: int, hearing: Callable[[str], Callable[..., None]]
+    ear: Ear, items: Iterable[Recording], jobs: int, hearing: Callable[[str], Callable[..., None]]
 ) -> Iterator[Outcome]:
     """What becomes of each recording, in order.
 
@@ -93,18 +99,25 @@ def outcomes(
         jobs: processes; each opens the model for itself.
         hearing: gives the progress callback of a recording, by name.
     """
-    if jobs == 1 or len(items) < 2:
+    if jobs == 1:
         for item in items:
             yield ear.hear(item, hearing(item.label))
         return
     import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    from collections import deque
+    from concurrent.futures import Future, ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
     context = multiprocessing.get_context("spawn")  # a forked runtime would share its locks
-    with ProcessPoolExecutor(min(jobs, len(items)), context, _open, (ear.orders,)) as pool:
+    with ProcessPoolExecutor(jobs, context, _open, (ear.orders,)) as pool:
         try:
-            yield from pool.map(_hear, items)
+            waiting: deque[Future[Outcome]] = deque()
+            for item in items:  # datasets may be endless: a few recordings are drawn ahead, not all
+                waiting.append(pool.submit(_hear, item))
+                if len(waiting) > AHEAD * jobs:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
         except BrokenProcessPool as error:
             raise SonantError(
                 "a process that was hearing died, for want of memory perhaps; give fewer --jobs"
@@ -114,6 +127,7 @@ def outcomes(
                 child.terminate()
 
 
+AHEAD = 2  # recordings drawn ahead for each process
 _ears: list[Ear] = []  # of this process, when it is one of several
 
 

@@ -41,8 +41,8 @@ class Bars:
 
         return heard
 
-    def counting(self, done: int, total: int) -> None:
-        """Recordings of many."""
+    def counting(self, done: int, total: int | None) -> None:
+        """Recordings of many, of nobody knows how many where ``total`` is None."""
         self._show("recordings", done, total, "")
 
     def busy(self, label: str) -> None:

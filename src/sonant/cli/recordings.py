@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sonant.audio.suffixes import SUFFIXES
 from sonant.errors import BadInput
 
-__all__ = ["SUFFIXES", "Recording", "recordings"]
+if TYPE_CHECKING:
+    from sonant.asr.datasets import Item
 
-SUFFIXES = frozenset(  # of what is taken from folders; a file that is named is opened whatever it is called
-    "3gp aac ac3 aif aiff alac amr ape au avi caf flac m4a m4b mka mkv mov mp2 mp3 mp4 mpeg mpg oga ogg ogv opus ts "
-    "w64 wav wave weba webm wma wmv".split()
-)
+__all__ = ["SUFFIXES", "Recording", "recordings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,18 @@ class Recording:
     Attributes:
         source: path, or "-".
         stem: path of its results below the output folder, without suffix.
+        item: of a dataset, where it is of one.
     """
 
     source: str
     stem: Path
+    item: Item | None = None
 
     @property
     def label(self) -> str:
         """What to call it on one line."""
+        if self.item is not None:
+            return self.item.name
         return "standard input" if self.source == "-" else Path(self.source).name
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from sonant.asr.datasets import DatasetOptions, Score, open_dataset
 from sonant.asr.writers.options import CaptionOptions
 from sonant.cli.ending import BAD_INPUT, fail, guarded, warn
 from sonant.cli.engine_flags import Device, Dtype, Engine, Threads
@@ -23,18 +25,20 @@ from sonant.files import write_text
 __all__ = ["transcribe"]
 
 SHARED = ("language", "batch_size", "beam_size", "hotwords")  # flags that both families of models have
+DATASET_HELP = {name: f"With --dataset: {text}" for name, (text, _) in descriptions(DatasetOptions).items()}
 CTC_HELP = {name: f"CTC models: {text}" for name, (text, _) in descriptions(CtcOptions).items() if name not in SHARED}
 
 
 @changed_by_flags("heard", TranscribeOptions)
 @changed_by_flags("heard_ctc", CtcOptions, skip=SHARED, types_of={"language_model": str | None}, help_of=CTC_HELP)
+@changed_by_flags("part", DatasetOptions, help_of=DATASET_HELP)
 @changed_by_flags("layout", CaptionOptions)
 @guarded
 def transcribe(
     files: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(help="Recordings, folders (with --recursive), or - for standard input.", metavar="FILE..."),
-    ],
+    ] = None,
     model: Annotated[str, typer.Option(help="Id of the catalog, or a folder.", metavar="MODEL")] = "whisper-base",
     formats: Annotated[
         str,
@@ -67,12 +71,21 @@ def transcribe(
         str,
         typer.Option(help="CTC models: what --language auto asks; an MMS-LID model or a folder.", metavar="MODEL"),
     ] = "",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="Instead of files: a folder, a .csv, .tsv or .jsonl manifest, or hf:owner/name, streamed; with "
+            "references, WER and CER are told at the end.",
+            metavar="SOURCE",
+        ),
+    ] = "",
     engine: Engine = "auto",
     device: Device = "auto",
     dtype: Dtype = "auto",
     threads: Threads = 0,
     *,
     layout: dict[str, Any],
+    part: dict[str, Any],
     heard_ctc: dict[str, Any],
     heard: dict[str, Any],
 ) -> None:
@@ -88,20 +101,40 @@ def transcribe(
         raise BadInput(f"--align {align}: this is no CTC model; give one of the wav2vec 2.0 family")
     options = CtcOptions() if api.family(model) == "wav2vec2" else TranscribeOptions()
     options.changed(**heard)  # a wrong value is told before a model is fetched
-    todo = [item for item in recordings(files, recursive) if not (resume and _is_written(item, names, out_dir))]
+    if bool(files) == bool(dataset):
+        raise typer.BadParameter("give recordings, or --dataset SOURCE")
+    if part and not dataset:
+        raise typer.BadParameter(f"--{next(iter(part)).replace('_', '-')} needs --dataset SOURCE")
+    found = _items(dataset, part) if dataset else recordings(files or [], recursive)
+    kept = (item for item in found if not (resume and _is_written(item, names, out_dir)))
+    todo: Iterable[Recording] = kept if dataset else list(kept)
+    count = 0 if dataset else len(list(todo))
     opened: dict[str, Any] = {"engine": engine, "device": device, "dtype": dtype, "threads": threads}
     if identifier:
         opened["identifier"] = identifier
-    failed = False
+    failed, score = 0, Score()
     with Bars() as bars:
         ear = Ear(Orders(model, opened, heard, names, captions, align), bars.fetching)
-        for number, outcome in enumerate(outcomes(ear, todo, jobs, bars.hearing), 1):
+        for number, outcome in enumerate(outcomes(ear, todo, min(jobs, count or jobs), bars.hearing), 1):
             bars.hide()
-            failed |= not _deliver(outcome, out_dir, report)
-            if len(todo) > 1:
-                bars.counting(number, len(todo))
+            failed += not _deliver(outcome, out_dir, report)
+            said = outcome.item.item.text if outcome.item.item else None
+            if said is not None and not outcome.error:
+                score.add(said, outcome.heard)
+            if count > 1 or dataset:
+                bars.counting(number, count or None)
+    if score.recordings:
+        left_out = f", {failed} left out because of errors" if failed else ""
+        counts = f"{score.word_errors} of {score.words} words, {score.recordings} recordings{left_out}"
+        print(f"WER {score.wer:.2%}, CER {score.cer:.2%} ({counts})", file=sys.stdout if out_dir else sys.stderr)
     if failed:
         raise typer.Exit(BAD_INPUT)
+
+
+def _items(dataset: str, part: dict[str, Any]) -> Iterator[Recording]:
+    """The recordings of a dataset, drawn as they are heard."""
+    for item in open_dataset(dataset, DatasetOptions(**part)):
+        yield Recording(str(item.audio) if isinstance(item.audio, Path) else item.name, Path(item.name), item)
 
 
 def _formats(text: str) -> tuple[str, ...]:
