@@ -20,7 +20,7 @@ __all__ = ["Casting", "plan", "speak"]
 log = logging.getLogger(__name__)
 BATCH = 8  # sentences spoken in one call of the network
 SORTED = 8 * BATCH  # sentences that are ordered by length, so that a batch is padded little
-LEXICON = {"a": "ˈA"}  # a lone A of this domain is the letter, never the article
+LEXICON = {"a": "/ˈA/", "A": "/ˈA/"}  # a lone A of this domain is the letter, never the article
 MANIFEST = "manifest.jsonl"
 
 

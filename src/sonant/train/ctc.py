@@ -257,17 +257,20 @@ class Trainer:
     def _framed(self, scores: Tensor, hard: Sequence[tuple[Utterance, NDArray[np.float32], float]]) -> Tensor:
         """Cross-entropy against letters spread evenly over their words; utterances without times don't count."""
         goals = np.full(scores.shape[:2], -100, np.int64)
+        delimiter = self.vocabulary.ids.get(self.vocabulary.delimiter, self.vocabulary.blank)
         hop_s = self.net.config.samples_per_frame / SAMPLE_RATE
         for line, (utterance, samples, stretch) in zip(goals, hard, strict=True):
             if utterance.words:
                 line[: self.net.config.frames(len(samples))] = self.vocabulary.blank
-            for text, start_s, end_s in utterance.words:
+            for place, (text, start_s, end_s) in enumerate(utterance.words):
                 symbols = self.vocabulary.encode(text)
                 edges = np.linspace(start_s * stretch, end_s * stretch, len(symbols) + 1) / hop_s
                 for symbol, start, end in zip(symbols, edges[:-1], edges[1:], strict=True):
                     first = round(start)
                     last = max(first + 1, round(start + (end - start) * (1 - BLANK_SHARE)))
                     line[first:last] = symbol
+                if place:
+                    line[max(round(edges[0]) - 1, 0)] = delimiter  # the last frame before a word
         if (goals < 0).all():
             return scores.sum() * 0.0
         return functional.cross_entropy(scores.flatten(0, 1), torch.from_numpy(goals).flatten(), ignore_index=-100)

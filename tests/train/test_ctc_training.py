@@ -1,0 +1,166 @@
+"""Training itself: what is made harder, what a step teaches, and that a killed run ends like one that was not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import sonant
+from sonant.audio import io
+from sonant.errors import BadInput, CorruptFile
+from sonant.models.wav2vec2.config import Wav2Vec2Config
+from sonant.records import Audio
+from sonant.text.evaluation import word_errors
+from sonant.text.vocab import CtcVocabulary
+from sonant.train.ctc import CtcRecipe, Trainer, initialise
+from sonant.train.data import Augment, Stringing, Utterance, batches
+
+VOCABULARY = CtcVocabulary(("<pad>", "<unk>", "|", "A", "B", "C"))
+TINY = Wav2Vec2Config(
+    vocab_size=6,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=64,
+    conv_dim=(8, 16, 24),
+    conv_kernel=(20, 8, 4),
+    conv_stride=(10, 8, 4),
+    feat_extract_norm="layer",
+    do_stable_layer_norm=True,
+    num_conv_pos_embeddings=4,
+    num_conv_pos_embedding_groups=2,
+    mask_time_prob=0.0,
+)
+PLAIN = Augment(speed=0.05, gain_db=3.0, noise_share=0.0, room_share=0.0)
+
+
+def tone(letter: str, seconds: float = 0.25) -> NDArray[np.float32]:
+    """The sound of a letter in a made-up language: a tone of its own."""
+    time_s = np.arange(int(seconds * 16_000)) / 16_000
+    return (0.3 * np.sin(2 * np.pi * {"A": 300, "B": 900, "C": 2400}[letter] * time_s)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> list[Utterance]:
+    """Twenty-four utterances of one to three one-letter words, silence between."""
+    folder, random = tmp_path_factory.mktemp("toy"), np.random.default_rng(0)
+    found = []
+    for number in range(24):
+        letters = random.choice(list("ABC"), random.integers(1, 4))
+        parts, words, at_s = [], [], 0.0
+        for letter in letters:
+            parts += [tone(letter), np.zeros(1600, np.float32)]
+            words.append((str(letter), at_s, at_s + 0.25))
+            at_s += 0.35
+        path = folder / f"{number}.wav"
+        io.write(path, Audio(np.concatenate(parts), 16_000))
+        found.append(Utterance(path, " ".join(letters), at_s, tuple(words)))
+    return found
+
+
+def recipe(hours: float, **changes: object) -> CtcRecipe:
+    settings = {"batch_s": 4.0, "peak_rate": 4e-3, "averaged": 0.9, "measures": 2, "threads": 1, "bfloat16": False}
+    return CtcRecipe(hours=hours, augment=PLAIN, **{**settings, **changes})  # type: ignore[arg-type]
+
+
+def test_a_toy_language_is_learned_and_the_folder_opens_like_any_checkpoint(
+    toy: list[Utterance], tmp_path: Path
+) -> None:
+    trainer = Trainer(initialise(TINY, 0), VOCABULARY, recipe(0.2, peak_rate=1e-3, framed_rest=1.0))
+    curve = trainer.fit(toy[:20], toy[20:])
+    assert curve[-1].loss < 0.3 * curve[0].loss
+    assert curve[-1].word_error_rate is not None
+    assert curve[-1].word_error_rate <= 0.25
+    trainer.save(tmp_path / "model", torch.float32)
+    asr = sonant.load_asr(tmp_path / "model")
+    wrong = sum(word_errors(one.text, asr.transcribe(one.audio).text) for one in toy[20:])
+    assert wrong / sum(len(one.text.split()) for one in toy[20:]) == pytest.approx(curve[-1].word_error_rate)
+
+
+def test_a_killed_run_ends_like_one_that_was_not(toy: list[Utterance], tmp_path: Path) -> None:
+    # One batch holds all, so that an epoch is a step and the kill falls between two epochs.
+    whole = recipe(0.02, batch_s=100.0)
+    straight = Trainer(initialise(TINY, 1), VOCABULARY, whole)
+    straight.fit(toy, toy[:2])
+
+    class Killed(Exception):
+        pass
+
+    def kill(point: object) -> None:
+        if first.step == 1:
+            first.save_state(tmp_path / "state.pt")
+            raise Killed
+
+    first = Trainer(initialise(TINY, 1), VOCABULARY, whole)
+    with pytest.raises(Killed):
+        first.fit(toy, toy[:2], kill)
+    second = Trainer(initialise(TINY, 2), VOCABULARY, whole)
+    second.load_state(tmp_path / "state.pt")
+    second.fit(toy, toy[:2])
+    assert straight.step == second.step >= 2
+    for name, tensor in straight.mean.state_dict().items():
+        torch.testing.assert_close(second.mean.state_dict()[name], tensor, rtol=1e-5, atol=1e-6, msg=name)
+    assert [point.step for point in second.curve] == [point.step for point in straight.curve]
+
+
+def test_a_broken_state_and_an_empty_corpus_are_said_plainly(toy: list[Utterance], tmp_path: Path) -> None:
+    trainer = Trainer(initialise(TINY, 0), VOCABULARY, recipe(0.01))
+    (tmp_path / "state.pt").write_bytes(b"nothing of the kind")
+    with pytest.raises(CorruptFile, match="delete it"):
+        trainer.load_state(tmp_path / "state.pt")
+    with pytest.raises(BadInput, match="no utterance"):
+        trainer.fit([], toy)
+
+
+def test_rate_rises_then_falls() -> None:
+    plan = CtcRecipe(warmup=0.1, peak_rate=1e-3)
+    assert plan.rate(0.0) == 0.0
+    assert plan.rate(0.1) == pytest.approx(1e-3)
+    assert plan.rate(0.05) == pytest.approx(5e-4)
+    assert plan.rate(1.0) == pytest.approx(1e-5)
+    assert plan.framed_weight(0.0) == 1.0
+    assert plan.framed_weight(1.0) == plan.framed_rest
+
+
+def test_batches_hold_every_item_once_within_their_seconds() -> None:
+    durations = np.random.default_rng(0).uniform(0.5, 4.0, 200).tolist()
+    groups = batches(durations, 20.0, np.random.default_rng(1))
+    assert sorted(index for group in groups for index in group) == list(range(200))
+    assert all(max(durations[i] for i in group) * len(group) <= 20.0 for group in groups)
+    padding = sum(max(durations[i] for i in group) * len(group) for group in groups) / sum(durations)
+    assert padding < 1.15
+
+
+def test_strings_hold_every_utterance_once_and_their_times_move_along(toy: list[Utterance]) -> None:
+    random = np.random.default_rng(2)
+    stringing = Stringing(share=0.6, longest_s=3.0, gap_s=(0.1, 0.3))
+    strings = stringing.plan([one.duration_s for one in toy], random)
+    assert sorted(index for string in strings for index in string) == list(range(len(toy)))
+    assert any(len(string) > 1 for string in strings)
+    sounds = [io.read(one.audio, 16_000).samples for one in toy[:2]]
+    joined, samples = stringing.join(toy[:2], sounds, random)
+    assert joined.text == f"{toy[0].text} {toy[1].text}"
+    assert len(samples) / 16_000 == joined.duration_s
+    for letter, start_s, end_s in joined.words:
+        heard = samples[round(start_s * 16_000) : round(end_s * 16_000)]
+        assert np.abs(heard - tone(letter)[: len(heard)]).max() < 1e-3
+
+
+def test_harder_speech_has_the_noise_and_length_it_was_given() -> None:
+    clean = np.tile(tone("B", 0.5), 2)
+    random = np.random.default_rng(3)
+    noisy = Augment(speed=0.0, gain_db=0.0, noise_db=(10.0, 10.0), noise_share=1.0, room_share=0.0)
+    samples, stretch = noisy(clean, random)
+    noise = samples - clean
+    assert stretch == 1.0
+    assert 10 * np.log10((clean**2).mean() / (noise**2).mean()) == pytest.approx(10.0, abs=1.0)
+    slower, stretch = Augment(speed=0.2, gain_db=0.0, noise_share=0.0, room_share=0.0)(clean, random)
+    assert len(slower) == int(len(clean) * stretch)
+    peak = np.abs(np.fft.rfft(slower)).argmax() * 16_000 / len(slower)
+    assert peak == pytest.approx(900 / stretch, rel=0.01)
+    room, _ = Augment(speed=0.0, gain_db=0.0, noise_share=0.0, room_share=1.0)(
+        np.concatenate([clean, np.zeros(8000, np.float32)]), random
+    )
+    assert np.abs(room[len(clean) : len(clean) + 400]).max() > 1e-3  # it rings on
