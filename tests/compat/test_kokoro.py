@@ -11,7 +11,7 @@ from tests.tts.conftest import BurstSynth, voices
 
 from sonant import api
 from sonant.compat.kokoro import KModel, KPipeline, MToken
-from sonant.compat.kokoro.tensors import Tensor, array_of
+from sonant.compat.kokoro.tensors import Tensor, array_of, tensor
 from sonant.errors import UnknownName
 from sonant.text.phonemes import SYMBOLS
 from sonant.tts.pipeline import Speaker
@@ -161,6 +161,10 @@ def test_tensors_of_a_script_that_uses_torch(pipeline):
     assert isinstance(result.audio, torch.Tensor)
     assert result.pred_dur.dtype == torch.int64
     assert torch.cat([result.audio, result.audio]).shape[0] == 2 * len(result.audio)
+    lent = np.zeros(3, np.float32)
+    lent.setflags(write=False)  # as voices and samples of an engine may be: torch warns of such memory
+    assert tensor(lent).add_(1).tolist() == [1, 1, 1]
+    assert not lent.any()
     pack = torch.from_numpy(array_of(pipeline.load_voice("af_sky")))
     assert len(next(pipeline("Hi.", voice=pack)).audio)
 

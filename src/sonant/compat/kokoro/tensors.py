@@ -66,7 +66,7 @@ def tensor(array: NDArray[Any]) -> Any:
     """The array as the script wants it: a torch tensor where torch has been imported, else a ``Tensor``."""
     torch = sys.modules.get("torch")
     if torch is not None:
-        return torch.from_numpy(np.ascontiguousarray(array))
+        return torch.from_numpy(np.require(array, requirements=["C", "W"]))  # torch warns of memory it may not write
     return np.asarray(array).view(Tensor)
 
 
