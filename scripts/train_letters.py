@@ -1,7 +1,8 @@
 """Train the letter-to-sound model for English words that no dictionary has, from the dictionaries themselves.
 
     python scripts/train_letters.py align ALIGNED.npz                                     # letters <-> sounds
-    python scripts/train_letters.py train ALIGNED.npz src/sonant/text/data/letters.npz    # 2 minutes; needs numba
+    python scripts/train_letters.py train ALIGNED.npz src/sonant/text/data/letters.npz    # 5 minutes; needs numba
+    python scripts/train_letters.py espeak src/sonant/text/data/letters.npz               # beside eSpeak NG
 
 Each letter says 0 to 3 sounds; the alignment is by Viterbi EM, the model an averaged perceptron (see
 ``sonant.text.g2p.letters``). One word in 20 (by the checksum of its spelling, in both accents alike) is held out;
@@ -270,9 +271,32 @@ def judge(path: Path, most: int = 1500) -> None:
         print(f"{accent}: of {len(held)} held-out words {exact:.3f} exact, {sounds:.3f} but for stress")
 
 
+def beside_espeak(path: Path, most: int = 600) -> None:
+    """The same share beside eSpeak NG's, by dictionary (gold, silver) and kind (common words, names)."""
+    from sonant.text.g2p.espeak import espeak, to_english
+
+    model = letters.Letters(np.load(path))
+    for accent, british in (("us", False), ("gb", True)):
+        lines = gzip.decompress((DATA / f"lexicon_{accent}.txt.gz").read_bytes()).decode().splitlines()
+        rows = [line.split("\t") for line in lines]
+        kinds: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for word, reading in rows:
+            plain = word.isascii() and word.isalpha() and 3 < len(word) < 25 and word[1:] == word[1:].lower()
+            if plain and "=" not in reading and held_out(word.lower()):
+                kind = "silver" if reading.startswith("~") else "gold", "common" if word.islower() else "names"
+                kinds.setdefault(kind, []).append((word, reading.lstrip("~").replace("ɾ", "T").replace("ʔ", "t")))
+        for kind, pairs in kinds.items():
+            held = pairs[:: max(1, len(pairs) // most)][:most]
+            voice = "en-gb" if british else "en-us"
+            theirs = sum(to_english(espeak().phonemes(word, voice), british) == said for word, said in held)
+            mine = sum(model.read(word, british) == said for word, said in held)
+            print(f"{accent} {' '.join(kind)}: {len(held)} words, eSpeak NG {theirs / len(held):.3f}", end=", ")
+            print(f"ours {mine / len(held):.3f}")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("align", "train"))
+    parser.add_argument("what", choices=("align", "train", "espeak"))
     parser.add_argument("paths", nargs="+", type=Path)
     given = parser.parse_known_args()[0]
-    (align if given.what == "align" else train)(*given.paths)
+    {"align": align, "train": train, "espeak": beside_espeak}[given.what](*given.paths)

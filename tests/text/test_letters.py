@@ -41,7 +41,7 @@ def test_most_words_it_never_saw_are_read_as_the_dictionary_does(accent, british
         (open_letters().read(word, british), reading.replace("ɾ", "T").replace("ʔ", "t")) for word, reading in words
     ]
     exact = sum(said == reading for said, reading in tapped)
-    assert exact / len(words) > 0.6, f"{exact} of {len(words)}"
+    assert exact / len(words) > 0.65, f"{exact} of {len(words)}"
 
 
 def test_long_strings_and_other_characters():
