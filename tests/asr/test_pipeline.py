@@ -360,3 +360,9 @@ def test_a_network_that_gives_nan_is_reported_and_writes_nothing():
     assert result.text == "fine."
     assert [(one.start_s, one.end_s, one.fate) for one in result.windows] == [(0, 30, "accepted"), (30, 50, "skipped")]
     assert any("at 30 s the network gave NaN" in line and "float32" in line for line in result.warnings)
+
+
+def test_a_prefix_may_be_part_of_the_text():
+    model = recognizer([[at(0), *text("I said hello."), at(2)]])
+    result = model.transcribe(noise(2.5), language="en", voice_gate=False, prefix="I said", prefix_in_text=True)
+    assert result.segments[0].tokens[:3] == (at(0), *text("I said"))

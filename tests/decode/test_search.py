@@ -8,7 +8,7 @@ from toy import EOT, NO_SPEECH, SIZE, SOT, ToyEngine, ToyTokenizer
 
 from sonant.decode.beam import BeamSearch, best_tokens
 from sonant.decode.options import TranscribeOptions
-from sonant.decode.rules import SuppressTokens
+from sonant.decode.rules import NoRepeat, SuppressTokens
 from sonant.decode.search import Request, Search, compression_ratio, log_softmax
 from sonant.errors import BadInput
 
@@ -204,3 +204,15 @@ def test_a_window_of_nan_ends_and_its_neighbours_do_not_notice(options, temperat
     alone = BrokenEngine(end_bias=-50.0)
     assert np.isnan(search(alone, **options).decode(alone.encode([1]), requests([1]), temperature)[0].avg_logprob)
     assert len(alone.calls) < 6  # not to the limit
+
+
+@pytest.mark.parametrize(("options", "temperature"), [({}, 0.0), ({"beam_size": 3}, 0.0), ({"best_of": 2}, 0.8)])
+def test_a_given_beginning_is_part_of_the_text_and_not_of_its_probability(options, temperature):
+    engine = ToyEngine(end_bias=-50.0)
+    asked = [Request(0, (*PROMPT, 5, 6), "en", given=2), Request(1, (*PROMPT, 5, 6), "en")]
+    got = search(engine, **options).decode(engine.encode([1, 1]), asked, temperature)
+    assert got[0].tokens == (5, 6, *got[1].tokens)
+    assert got[0].avg_logprob == pytest.approx(got[1].avg_logprob)
+    with_time = Search(engine, ToyTokenizer(), TranscribeOptions(max_new_tokens=6), [NoRepeat(2)], context=64)
+    text = with_time.decode(engine.encode([1]), [Request(0, (*PROMPT, 5, 6), "en", given=2)], 0.0)[0].tokens
+    assert (5, 6) not in itertools.pairwise(text[1:])  # rules see what was given

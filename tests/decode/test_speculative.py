@@ -16,8 +16,8 @@ RULES = [SuppressTokens([NO_SPEECH]), NoRepeat(2)]
 NAMES = list(range(20))
 
 
-def requests(prompt=(2, SOT, 3)):
-    return [Request(row, prompt, "en") for row in range(len(NAMES))]
+def requests(prompt=(2, SOT, 3), given=0):
+    return [Request(row, prompt, "en", given=given) for row in range(len(NAMES))]
 
 
 def searches(blur, limit=14, context=64, proposals=4, end_bias=0.0, **options):
@@ -80,3 +80,12 @@ def test_nan_ends_the_text():
     pair.engine.main.logits = lambda name, text: logits(name, text) * (np.nan if len(text) > 4 else 1)
     found = pair.decode(pair.engine.encode(NAMES), requests(), 0.0)
     assert all(np.isnan(one.avg_logprob) and len(one.tokens) <= 2 for one in found)
+
+
+def test_a_given_beginning_is_part_of_the_text():
+    alone, pair = searches(0.3)
+    asked = requests((2, SOT, 3, 5, 6), given=2)
+    want = alone.decode(alone.engine.encode(NAMES), asked, 0.0)
+    got = pair.decode(pair.engine.encode(NAMES), asked, 0.0)
+    assert [one.tokens for one in got] == [one.tokens for one in want]
+    assert all(one.tokens[:2] == (5, 6) for one in got)

@@ -45,6 +45,7 @@ class Context:
     def __init__(self, options: TranscribeOptions, tokenizer: WhisperTokenizer, context: int, report: Report) -> None:
         """Encode the prompts; ``context`` is what the decoder holds (448), of which a prompt may take 223."""
         self._options, self._sot_prev = options, tokenizer.sot_prev
+        self._begin = tokenizer.timestamp_begin
         self._room = context // 2 - 1
         self._initial = _encoded(options.initial_prompt, tokenizer)
         if len(self._initial) > self._room:
@@ -60,15 +61,21 @@ class Context:
         self._written: list[int] = list(self._initial)
         self._reset_at = 0
 
-    def before(self, start: tuple[int, ...]) -> tuple[int, ...]:
-        """All that stands before the next window's text; the prefix is used up by the first call."""
+    def before(self, start: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+        """All that stands before the next window's text, and how much of it belongs to the text.
+
+        The prefix is used up by the first call.
+        """
         previous = tuple(self._written[self._reset_at :])
         if self._options.carry_initial_prompt:
             since = max(len(self._initial), self._reset_at)
             previous = self._initial + _last(self._written[since:], self._room - len(self._initial))
         prompt = self._hotwords + _last(previous, self._room - len(self._hotwords))
         prefix, self._prefix = self._prefix, ()
-        return ((self._sot_prev, *prompt) if prompt else ()) + start + prefix
+        if prefix and self._options.prefix_in_text and not self._options.without_timestamps:
+            prefix = (self._begin, *prefix)
+        tokens = ((self._sot_prev, *prompt) if prompt else ()) + start + prefix
+        return tokens, len(prefix) if self._options.prefix_in_text else 0
 
     def extend(self, tokens: Sequence[int], temperature: float) -> None:
         """Note what was written; from text that was decoded too hot, or is not to be conditioned on, it starts anew."""

@@ -141,7 +141,8 @@ class Session:
         requests = []
         for row, (window, code) in enumerate(zip(windows, codes, strict=True)):
             window.start = self.facts.tokenizer.start(code, self.options.task, not self.options.without_timestamps)
-            requests.append(Request(row, window.lane.track.context.before(window.start), code, window.span.start))
+            tokens, given = window.lane.track.context.before(window.start)
+            requests.append(Request(row, tokens, code, window.span.start, given))
         return requests
 
     def _languages(self, windows: Sequence[Window], memory: Memory) -> list[str | None]:

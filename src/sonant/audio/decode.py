@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO, Protocol
 
@@ -25,9 +25,10 @@ from sonant.audio.opening import Source, binary, direct, looks_like_text, peek, 
 from sonant.errors import UnreadableAudio
 from sonant.records import Audio
 
-__all__ = ["Decoder", "Source", "Warn", "open_decoder"]
+__all__ = ["Decoder", "Mixer", "Source", "Warn", "open_decoder"]
 
 Warn = Callable[[str], None]
+Mixer = Callable[[NDArray[np.float32], Sequence[str]], NDArray[np.float32]]  # (N, C) and channel names to (N,)
 
 BLOCK_FRAMES = 1 << 16  # frames read at once by libsndfile
 UNKNOWN_FRAMES = 1 << 60
@@ -43,18 +44,20 @@ class Decoder(Protocol):
     """An opened source of sound."""
 
     duration_s: float | None  # what the container promises; None where it doesn't say
+    mixer: Mixer  # makes one channel of all
 
     def blocks(self) -> Iterator[Audio]:
         """Blocks of any size; the sample rate may change between blocks (joined files)."""
 
 
 @contextmanager
-def open_decoder(source: Source, warn: Warn | None = None) -> Iterator[Decoder]:
+def open_decoder(source: Source, warn: Warn | None = None, mixer: Mixer = mix) -> Iterator[Decoder]:
     """Open a path, "-" (standard input), bytes or binary file; closed at the end of the block if it was opened here.
 
     Args:
         source: a seekable file is read from its start, a pipe as it comes.
         warn: called with one line for each thing that was lost; None logs it.
+        mixer: makes one channel of all.
 
     Raises:
         UnreadableAudio: missing, empty, not sound, or a video without sound.
@@ -62,7 +65,9 @@ def open_decoder(source: Source, warn: Warn | None = None) -> Iterator[Decoder]:
     with ExitStack() as stack:
         file, name = binary(source, stack)
         head, file = peek(file, name, stack)
-        yield _choose(file, name, head, warn or (lambda line: logger.warning("%s", line)), stack)
+        decoder = _choose(file, name, head, warn or (lambda line: logger.warning("%s", line)), stack)
+        decoder.mixer = mixer
+        yield decoder
 
 
 def _choose(file: BinaryIO, name: str, head: bytes, warn: Warn, stack: ExitStack) -> Decoder:
@@ -87,6 +92,7 @@ class _SoundFileDecoder:
     def __init__(self, sound: Any, name: str, warn: Warn) -> None:
         self.sound, self.name, self.warn = sound, name, warn
         self.duration_s: float | None = sound.frames / sound.samplerate
+        self.mixer: Mixer = mix
         self.first = self._read()
 
     def blocks(self) -> Iterator[Audio]:
@@ -97,7 +103,7 @@ class _SoundFileDecoder:
         frames, self.first = self.first, np.zeros((0, 1), np.float32)
         while len(frames):
             found += len(frames)
-            yield Audio(mix(frames), rate)
+            yield Audio(self.mixer(frames, ()), rate)
             try:
                 frames = self._read()
             except soundfile.SoundFileError as error:
@@ -141,6 +147,7 @@ class _AvDecoder:
         if len(tracks) > 1:
             warn(f"{name}: has {len(tracks)} sound tracks; only the first is heard")
         self.duration_s = self._promised(file)
+        self.mixer: Mixer = mix
 
     def _promised(self, file: BinaryIO) -> float | None:
         """The length that the container tells."""
@@ -158,7 +165,8 @@ class _AvDecoder:
                 damaged += 1
                 continue
             good += 1
-            sound = Audio(mix(_floats(frame), [channel.name for channel in frame.layout.channels]), frame.sample_rate)
+            names = [channel.name for channel in frame.layout.channels]
+            sound = Audio(self.mixer(_floats(frame), names), frame.sample_rate)
             found_s += sound.duration_s
             yield sound
         if damaged > good:

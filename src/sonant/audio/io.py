@@ -8,15 +8,16 @@ write("hello.mp3", audio)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.audio.decode import Source, Warn, open_decoder
+from sonant.audio.decode import Mixer, Source, Warn, open_decoder
 from sonant.audio.encode import EncodeOptions, Encoder
 from sonant.audio.loudness import normalised
-from sonant.audio.mixdown import mix
+from sonant.audio.mixdown import mix, pick
 from sonant.audio.resample import Resampler, resample
 from sonant.errors import BadInput, UnreadableAudio
 from sonant.files import whole_file
@@ -25,22 +26,24 @@ from sonant.records import Audio
 __all__ = ["as_samples", "duration_s", "from_pcm16", "read", "stream", "write"]
 
 
-def read(source: Source, sample_rate: int | None = None, warn: Warn | None = None) -> Audio:
-    """The whole sound of a source, mixed to one channel.
+def read(source: Source, sample_rate: int | None = None, warn: Warn | None = None, channel: int | None = None) -> Audio:
+    """The whole sound of a source, mixed to one channel, or one of its channels.
 
     Args:
         source: path, "-" for standard input, bytes, or a file opened with "rb".
         sample_rate: Hz to resample to; None keeps the source's own.
         warn: called with a line for each thing that was lost (source ends early, damaged packets, further tracks);
             None logs it.
+        channel: from 0; None mixes all. A source of one channel gives it for any number.
 
     Returns:
         samples (N,) float32, N > 0; in [-1, 1] unless a float file goes beyond.
 
     Raises:
         UnreadableAudio: missing, empty, not sound, no samples, samples that are not numbers.
+        BadInput: no such channel.
     """
-    blocks = list(_resampled(source, sample_rate, warn))
+    blocks = list(_resampled(source, sample_rate, warn, mix if channel is None else partial(pick, channel)))
     return Audio(np.concatenate([block.samples for block in blocks]), blocks[0].sample_rate)
 
 
@@ -132,12 +135,12 @@ def write(path: str | Path, audio: Audio, options: EncodeOptions | None = None, 
     return path
 
 
-def _resampled(source: Source, sample_rate: int | None, warn: Warn | None) -> Iterator[Audio]:
+def _resampled(source: Source, sample_rate: int | None, warn: Warn | None, mixer: Mixer = mix) -> Iterator[Audio]:
     """Blocks at one rate, checked: never empty as a whole, never NaN."""
     name = str(source) if isinstance(source, str | Path) else "the given audio"
     resampler: Resampler | None = None
     heard = given = 0
-    with open_decoder(source, warn) as decoder:
+    with open_decoder(source, warn, mixer) as decoder:
         for block in decoder.blocks():
             _check_numbers(block.samples, heard, block.sample_rate, name)
             heard += len(block.samples)

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WEIGHTS", "mix", "weights"]
+from sonant.errors import BadInput
+
+__all__ = ["WEIGHTS", "mix", "pick", "weights"]
 
 HALF_POWER = 0.5**0.5
 
@@ -47,3 +49,15 @@ def mix(frames: NDArray[np.float32], channels: Sequence[str] = ()) -> NDArray[np
     if len(channels) != frames.shape[1]:
         channels = [""] * frames.shape[1]
     return frames @ weights(channels)
+
+
+def pick(channel: int, frames: NDArray[np.float32], channels: Sequence[str] = ()) -> NDArray[np.float32]:  # noqa: ARG001
+    """One channel of (N, C) float32, from 0; the only one where there is one.
+
+    Raises:
+        BadInput: there is no such channel.
+    """
+    count = frames.shape[1]
+    if count > 1 and not 0 <= channel < count:
+        raise BadInput(f"channel is {channel}; the sound has {count}, counted from 0")
+    return np.ascontiguousarray(frames[:, channel if count > 1 else 0])

@@ -68,6 +68,8 @@ class TranscribeOptions:
         condition_on_previous_text: what was written is the next window's context.
         prompt_reset_on_temperature: above this temperature a window's text isn't given to the next one.
         prefix: text that the first window begins with.
+        prefix_in_text: the prefix is written, too, after a first time (faster-whisper); False leaves it out
+            (openai-whisper).
         hotwords: words before every window's context; no effect where there is a prefix.
 
     Where:
@@ -119,6 +121,7 @@ class TranscribeOptions:
     condition_on_previous_text: bool = True
     prompt_reset_on_temperature: float = 0.5
     prefix: str | tuple[int, ...] | None = None
+    prefix_in_text: bool = False
     hotwords: str | None = None
     clip_timestamps: tuple[float, ...] = ()
     vad_filter: bool = False

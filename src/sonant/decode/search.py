@@ -35,12 +35,14 @@ class Request:
         tokens: what stands before the text: context, start tokens, prefix.
         language: code, for the record.
         start_frame: where the window starts in the file, 10 ms each; seeds its samples.
+        given: how many of the last tokens are the beginning of the text.
     """
 
     window: int
     tokens: tuple[int, ...]
     language: str | None
     start_frame: int = 0
+    given: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +121,9 @@ class Search:
             BadInput: a prompt leaves no room for text.
         """
         results: dict[int, Hypothesis] = {}
-        by_length: dict[int, list[int]] = {}
+        by_length: dict[tuple[int, int], list[int]] = {}
         for index, request in enumerate(requests):
-            by_length.setdefault(len(request.tokens), []).append(index)
+            by_length.setdefault((len(request.tokens), request.given), []).append(index)
         for indices in by_length.values():
             group = [requests[index] for index in indices]
             results.update(zip(indices, self._decode_group(memory, group, temperature), strict=True))
@@ -132,7 +134,8 @@ class Search:
         prompt = self._prompt(requests, beams)
         state = self.engine.fork(memory, [request.window for request in requests], beams)
         logits, no_speech = self._hear_prompt(state, prompt, beams)
-        written = np.empty((len(prompt), 0), np.int64)
+        before = prompt.shape[1] - requests[0].given
+        written = prompt[:, before:]
         broken = np.zeros(len(requests), bool)  # windows for which the network gave NaN
         for _ in range(self.options.max_new_tokens or self.context // 2):
             logits = np.array(logits, np.float32)  # the engine's buffer is not ours to change
@@ -146,7 +149,7 @@ class Search:
                 logits[ending, self.tokenizer.eot] = 0.0
             tokens, rows = picker.choose(logits, written)
             written = np.concatenate([written if rows is None else written[rows], tokens[:, None]], axis=1)
-            if picker.done or prompt.shape[1] + written.shape[1] > self.context:
+            if picker.done or before + written.shape[1] > self.context:
                 break
             if rows is not None:
                 self.engine.reorder(state, rows)
@@ -154,7 +157,7 @@ class Search:
         return [
             Hypothesis((), "", math.nan, math.nan, 0.0, temperature, request.language)
             if broken[index]
-            else self._best(picker.candidates(index, written), float(no_speech[index]), temperature, request.language)
+            else self._best(picker.candidates(index, written), float(no_speech[index]), temperature, request)
             for index, request in enumerate(requests)
         ]
 
@@ -186,21 +189,19 @@ class Search:
             return BeamSearch(len(requests), options.beam_size, eot, options.patience or 1.0), options.beam_size
         return Sampler(len(requests), 1, eot, 0.0, ()), 1
 
-    def _best(
-        self, candidates: list[Candidate], no_speech: float, temperature: float, language: str | None
-    ) -> Hypothesis:
+    def _best(self, candidates: list[Candidate], no_speech: float, temperature: float, request: Request) -> Hypothesis:
         """The candidate with the highest log-probability, long ones made up for by the length penalty."""
         alpha = self.options.length_penalty
         scores = []
         for tokens, logprob in candidates:
-            length = len(tokens)
+            length = len(tokens) - request.given
             # an empty text divides by nothing: the reference gets nan or -inf there, and so never prefers it
             penalty = length if alpha is None else ((5 + length) / 6) ** alpha
             scores.append(logprob / penalty if penalty else -np.inf)
         tokens, logprob = candidates[int(np.argmax(scores))]
         text = self.tokenizer.decode(tokens).strip()
-        average = logprob / (len(tokens) + 1)
-        return Hypothesis(tokens, text, average, no_speech, compression_ratio(text), temperature, language)
+        average = logprob / (len(tokens) - request.given + 1)
+        return Hypothesis(tokens, text, average, no_speech, compression_ratio(text), temperature, request.language)
 
 
 class Sampler:

@@ -133,10 +133,13 @@ class SpeculativeSearch(Search):
         prompt = self._prompt([request], 1)
         main = engine.fork(memory, [request.window])
         logits, no_speech = self._hear_prompt(main, prompt, 1)
-        draft = Draft(self, engine.draft, engine.draft.fork(memory.draft, [request.window]), prompt[0].tolist())
-        written: list[int] = []
+        before = prompt.shape[1] - request.given
+        draft = Draft(
+            self, engine.draft, engine.draft.fork(memory.draft, [request.window]), prompt[0, :before].tolist()
+        )
+        written: list[int] = prompt[0, before:].tolist()
         total = self._take(logits[0], written)
-        limit = min(self.options.max_new_tokens or self.context // 2, self.context + 1 - prompt.shape[1])
+        limit = min(request.given + (self.options.max_new_tokens or self.context // 2), self.context + 1 - before)
         while written[-1] != self.tokenizer.eot and len(written) < limit:
             room = limit - len(written) - 1  # the pass writes one token of its own after the proposed ones
             proposed = draft.propose(written, min(self.proposals, room))
@@ -149,9 +152,9 @@ class SpeculativeSearch(Search):
                     break
             self.count.proposed += len(proposed)
             self.count.passes += 1
-            engine.rewind(main, prompt.shape[1] + len(written) - 1)
+            engine.rewind(main, before + len(written) - 1)
         text = tuple(written[:-1] if written[-1] == self.tokenizer.eot else written)
-        return self._best([(text, float(total))], float(no_speech[0]), 0.0, request.language)
+        return self._best([(text, float(total))], float(no_speech[0]), 0.0, request)
 
     def _take(self, logits: NDArray[np.float32], written: list[int]) -> np.float32:
         """Write the token that (V,) logits and the rules choose; its log-probability. NaN ends the text."""

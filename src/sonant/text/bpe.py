@@ -202,7 +202,7 @@ class WhisperTokenizer:
 
         Source: openai-whisper ``tokenizer.py``, ``split_to_word_tokens``.
         """
-        characters = self._split_characters(tokens)
+        characters = self.split_characters(tokens)
         if language in UNSPACED:
             return characters
         words: list[tuple[str, tuple[int, ...]]] = []
@@ -214,7 +214,7 @@ class WhisperTokenizer:
                 words[-1] = (words[-1][0] + text, words[-1][1] + ids)
         return words
 
-    def _split_characters(self, tokens: Sequence[int]) -> list[tuple[str, tuple[int, ...]]]:
+    def split_characters(self, tokens: Sequence[int]) -> list[tuple[str, tuple[int, ...]]]:
         """The smallest runs of ids that decode to whole characters (or to the replacement that the full text has).
 
         Bytes of a character that never ends are a run too; the reference drops them.

@@ -16,7 +16,7 @@ import regex
 
 from sonant.text.whisper_numbers import figures
 
-__all__ = ["normalize_basic", "normalize_english"]
+__all__ = ["normalize_basic", "normalize_english", "spell_american"]
 
 _LETTERS = {  # letters that no decomposition takes apart
     "œ": "oe",
@@ -121,11 +121,16 @@ def normalize_english(text: str) -> str:
     text = re.sub(r"(\d),(\d)", r"\1\2", text)
     text = re.sub(r"\.([^0-9]|$)", r" \1", text)
     text = figures(_plain_letters(text, keep=".%$¢€£"))
-    spelling = _american()
-    text = " ".join(spelling.get(word, word) for word in text.split())
+    text = spell_american(text)
     text = re.sub(r"[.$¢€£]([^0-9])", r" \1", text)  # signs that belong to no figure
     text = re.sub(r"([^0-9])%", r"\1 ", text)
     return re.sub(r"\s+", " ", text)
+
+
+def spell_american(text: str) -> str:
+    """Lower-case text with British spellings made American."""
+    spelling = _american()
+    return " ".join(spelling.get(word, word) for word in text.split())
 
 
 def _without_brackets(text: str) -> str:

@@ -66,10 +66,11 @@ def load_model(
         raise BadInput("download_root has no effect here; set the environment variable SONANT_CACHE to move the cache")
     known = {alias for row in catalog.rows() if row.family == "whisper" for alias in (row.id, *row.aliases)}
     model = f"whisper-{name}" if f"whisper-{name}" in known else name
-    opened = api.load_asr(model, device=(device or "auto").split(":")[0])
+    wanted = str(device or "auto").split(":")[0]
+    opened = api.load_asr(model, device=wanted)
     if not isinstance(opened, Recognizer):
         raise BadInput(f"{name} is no Whisper model")
-    return Whisper(opened)
+    return Whisper(opened, "cpu" if wanted == "auto" else wanted)
 
 
 class Dimensions:
@@ -89,11 +90,26 @@ class Dimensions:
 class Whisper:
     """An open model."""
 
-    def __init__(self, recognizer: Recognizer) -> None:
+    def __init__(self, recognizer: Recognizer, device: str = "cpu") -> None:
         """Hold a recogniser of ours."""
         self.recognizer = recognizer
         self.dims = Dimensions(recognizer.engine.config)
-        self.device = "cpu"
+        self.device = device
+
+    def to(self, device: Any) -> Whisper:
+        """Itself, where the device is the one it was opened on.
+
+        Raises:
+            BadInput: another device; ``load_model`` takes it.
+        """
+        wanted = str(getattr(device, "type", device)).split(":")[0]
+        if wanted != self.device:
+            raise BadInput(f"the model is open on {self.device}; open it there: load_model(name, device={wanted!r})")
+        return self
+
+    def eval(self) -> Whisper:
+        """Itself: it is never in training."""
+        return self
 
     @property
     def is_multilingual(self) -> bool:

@@ -71,10 +71,22 @@ class Tokenizer:
         """Ids that nobody speaks."""
         return self.inner.non_speech
 
+    def split_tokens_on_unicode(self, tokens: Sequence[int]) -> tuple[list[str], list[list[int]]]:
+        """Whole characters, or what stands between spaces inside a token, and the ids of each."""
+        return _apart(self.inner.split_characters(tokens))
+
+    def split_tokens_on_spaces(self, tokens: Sequence[int]) -> tuple[list[str], list[list[int]]]:
+        """Words, and the ids of each, whatever the language."""
+        return _apart(self.inner.split_words(tokens, None))
+
     def split_to_word_tokens(self, tokens: Sequence[int]) -> tuple[list[str], list[list[int]]]:
         """Words, and the ids of each."""
-        words = self.inner.split_words(tokens, self.language)
-        return [text for text, _ in words], [list(ids) for _, ids in words]
+        return _apart(self.inner.split_words(tokens, self.language))
+
+
+def _apart(pieces: Sequence[tuple[str, tuple[int, ...]]]) -> tuple[list[str], list[list[int]]]:
+    """Texts and ids as two lists."""
+    return [text for text, _ in pieces], [list(ids) for _, ids in pieces]
 
 
 def get_tokenizer(
