@@ -54,7 +54,9 @@ def utterances(checkpoint: Checkpoint) -> list[dict[str, NDArray[Any]]]:
 
 
 def speak(path: Path, feeds: list[dict[str, NDArray[Any]]], seed: int) -> list[Said]:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 3  # it warns that the seed may be given
+    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
     return [session.run(["audio", "durations"], {**each, "seed": np.array([seed])}) for each in feeds]
 
 

@@ -212,6 +212,21 @@ def test_the_graph_is_whole(exported, checkpoint, tmp_path):
     assert {node.domain for node in model.graph.node} == {""}
 
 
+def test_a_dead_channel_is_no_number_beyond_float16(tmp_path):
+    """Kokoro-82M has some: their epsilon, divided by the square of their scale, is 1e12."""
+
+    def dead(tensors):
+        tensors["predictor.F0.1.conv1.weight_g"][0] = 1e-20
+        return tensors
+
+    checkpoint = kokoro_folder(tmp_path / "dead", TINY_KOKORO, change=dead)
+    tokens, styles, speeds, _ = utterances(TINY_KOKORO, (5,))
+    runs = [session(export_kokoro(checkpoint, tmp_path / dtype, dtype).files[0]) for dtype in ("fp32", "fp16")]
+    (sound, _), (narrow, _) = (say(run, tokens[0], styles[0], speeds[0], **SILENT) for run in runs)
+    assert np.isfinite(narrow).all()
+    assert 0.5 < np.linalg.norm(narrow) / np.linalg.norm(sound) < 2
+
+
 def test_the_command_writes_it(checkpoint, exported, tmp_path):
     from typer.testing import CliRunner
 

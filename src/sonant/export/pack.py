@@ -28,6 +28,7 @@ DTYPES = ("float32", "float16", "int8")
 ALIASES = {"fp32": "float32", "fp16": "float16"}
 SMALLEST_INT8 = 4096
 LARGEST_INT8 = 127
+EPSILON = ".eps"  # added to variances: 1e-5 is below float16's normal numbers, and 1e12 of a dead channel above them
 CHANNEL_AXIS = {"ConvTranspose": 1, "LSTM": 1}  # where output channels lie; 0 for all others
 
 
@@ -88,7 +89,7 @@ class _Filling:
         """Store one parameter."""
         looked_up = any(_looks_up(node, key) for node in users)
         whole = any(not _looks_up(node, key) for node in users)
-        if self.dtype == "float16":
+        if self.dtype == "float16" and not key.endswith(EPSILON):
             self._float16(key, numbers, whole)
         elif self.dtype == "int8" and numbers.ndim > 1 and numbers.size >= SMALLEST_INT8:
             self._int8(key, numbers, users, whole)
