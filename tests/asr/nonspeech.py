@@ -48,4 +48,39 @@ def sounds(seconds=30):
         drums[beat * 8000 : beat * 8000 + 3000] += rng.standard_normal(3000) * np.exp(-np.arange(3000) / 600) * 0.5
     found["drums"] = drums
     found["band"] = 0.6 * found["chords"] + 0.5 * drums + 0.5 * found["piano"]
+    found |= _more(seconds, size, time, rng)
     return {name: np.asarray(sound, np.float32) for name, sound in found.items()}
+
+
+def _more(seconds, size, time, rng):
+    """Sounds that come nearer to a voice: arpeggios, strings, a choir's vowel, sirens, rain, applause, an engine."""
+    found = {"siren": 0.4 * np.sin(2 * np.pi * 800 * time + 750 * np.sin(2 * np.pi * 0.4 * time))}
+    found["telephone"] = 0.3 * (np.sin(2 * np.pi * 440 * time) + np.sin(2 * np.pi * 480 * time)) * (time % 6 < 2)
+    found["arpeggio"] = sum(
+        note(size, SCALE_HZ[i * 2 % 8] * (1 + (i % 16 > 7)), i * 0.2, 0.5, 0.2, 6, 4.0) for i in range(seconds * 5)
+    )
+    found["bass"] = sum(
+        note(size, SCALE_HZ[rng.integers(8)] / 4, i * 0.5, 0.5, 0.3, 12, 2.0) for i in range(seconds * 2)
+    )
+    found["strings"] = sum(
+        0.05 / harmonic * np.sin(harmonic * (2 * np.pi * hz * time + 3 * np.sin(2 * np.pi * (5 + 0.3 * i) * time + i)))
+        for i, hz in enumerate((196, 247, 294, 392))
+        for harmonic in range(1, 10)
+    )
+    sung = 2 * np.pi * 220 * time + 0.8 * np.sin(2 * np.pi * 5 * time)
+    spectrum = np.fft.rfft(sum(np.sin(harmonic * sung) for harmonic in range(1, 20)))
+    hz = np.arange(len(spectrum)) / seconds
+    vowel = sum(
+        part * np.exp(-(((hz - peak) / width) ** 2))  # the formants of "ah"
+        for peak, width, part in ((700, 120, 1), (1220, 150, 0.6), (2600, 250, 0.25))
+    )
+    found["choir"] = np.fft.irfft(spectrum * vowel, size) * 0.05
+    found["rain"] = rng.standard_normal(size) * (0.02 + 0.3 * (rng.random(size) < 0.002))
+    claps = np.zeros(size)
+    for start in rng.integers(0, size - 800, seconds * 60):
+        claps[start : start + 800] += rng.standard_normal(800) * np.exp(-np.arange(800) / 120) * 0.1
+    found["applause"] = claps
+    speed = 2 * np.pi * (30 * time + 4 * np.sin(2 * np.pi * 0.2 * time))
+    found["engine"] = sum(0.2 / harmonic * np.sin(harmonic * speed) for harmonic in range(1, 25))
+    found["chirps"] = 0.3 * np.sin(2 * np.pi * 2000 * time + 267 * np.sin(2 * np.pi * 3 * time)) * (time % 1 < 0.3)
+    return found

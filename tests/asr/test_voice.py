@@ -105,6 +105,43 @@ def test_no_words_in_noise_and_music(name):
 
 
 @pytest.mark.weights
+@pytest.mark.parametrize("name", ["whisper-base", "whisper-tiny.en"])
+@pytest.mark.parametrize("options", [{"batch_size": 4}, {"beam_size": 5, "word_timestamps": True}, {"language": "en"}])
+def test_no_words_whatever_the_options(name, options):
+    model = recognizer(name)
+    together = np.concatenate(list(sounds(8).values()))
+    result = model.transcribe(together, **options)
+    assert result.text.split() == []
+    assert all(window.fate == "skipped" and window.reason for window in result.windows)
+    assert not any("gave no text" in line for line in result.warnings)
+
+
+def test_no_speech_is_taken_for_noise():
+    """Every clip, quiet, loud or in noise: the gate is open wherever words are."""
+    rng = np.random.default_rng(0)
+    for path in clips():
+        speech = io.read(path, 16_000).samples
+        loudness = np.sqrt(np.mean(speech**2))
+        noise = rng.standard_normal(len(speech)).astype(np.float32) * loudness * np.float32(10 ** (-10 / 20))
+        for samples in (speech, speech * 0.02, speech + noise):
+            voice = Voice(Sound(samples), TranscribeOptions())
+            assert voice.absence(Span(0, 3000)) == "", path.name
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("name", ["whisper-base", "whisper-tiny.en"])
+def test_words_around_music_are_kept_and_the_music_gets_none(name):
+    hello, fox = (io.read(path, 16_000).samples for path in clips(("en",))[1:3])
+    music = sounds(20)["band"] * 0.5
+    result = recognizer(name).transcribe(np.concatenate([fox, music, hello]))
+    played = len(fox) / 16_000, (len(fox) + len(music)) / 16_000
+    assert not [one for one in result.segments if played[0] + 0.5 < (one.start_s + one.end_s) / 2 < played[1] - 0.5]
+    heard = result.text.lower()
+    assert "fox" in heard
+    assert "hello" in heard
+
+
+@pytest.mark.weights
 def test_speech_beside_noise_is_written_and_nothing_else():
     model = recognizer("whisper-tiny.en")
     speech = io.read(clips(("en",))[1], 16_000).samples  # "hello world"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -102,6 +104,27 @@ def test_resume_leaves_out_what_is_done(sonant, empty_machine):
     assert sonant("transcribe", *files, *FAKE, "--out-dir", "o", "--resume").exit_code == 0
     assert (empty_machine / "o/a.txt").read_text() == "done before"
     assert (empty_machine / "o/b.txt").read_text() == "Hello world.\n"
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_a_folder_goes_on_where_it_was_interrupted(process, empty_machine, end):
+    """What was written stays as it is, nothing is half written, and the rest follows."""
+    first = sound("day/0.wav", 1.0)
+    for number in range(1, 60):
+        os.link(first, f"day/{number}.wav")
+    order = ("transcribe", "day", "--recursive", *FAKE, "--out-dir", "o", "--resume", "-f", "txt,json")
+    program, folder = process(*order), empty_machine / "o"
+    while program.poll() is None and len(list(folder.glob("*.txt"))) < 3:
+        time.sleep(0.002)
+    program.send_signal(end)
+    assert program.wait(30) != 0
+    pairs = [path for path in folder.glob("*.txt") if path.with_suffix(".json").exists()]
+    done = {path: path.stat().st_mtime_ns for path in pairs}
+    assert 2 <= len(done) < 60
+    assert all(path.read_text() == "Hello world.\n" for path in folder.glob("*.txt"))
+    assert process(*order).wait(60) == 0
+    assert len(list(folder.glob("*.txt"))) == len(list(folder.glob("*.json"))) == 60
+    assert {path: path.stat().st_mtime_ns for path in done} == done
 
 
 def test_several_jobs_give_what_one_gives(process, empty_machine):

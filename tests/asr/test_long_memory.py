@@ -1,0 +1,27 @@
+"""Half an hour of sound takes the memory of three minutes, in order and in batches."""
+
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+from openai_reference import checkpoint
+
+pytestmark = [pytest.mark.weights, pytest.mark.exhaustive, pytest.mark.timeout(1200)]
+
+MORE_MB = 60  # of which 7 are probabilities, windows and segments, the rest is the allocator's
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_memory_does_not_grow_with_the_sound(tmp_path, batch):
+    pytest.importorskip("pytest_audioeval")
+    checkpoint("whisper-tiny.en")  # skips where it isn't there
+    sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+    from memory import measure, sound
+
+    short, long = (measure("whisper-tiny.en", sound(minutes, tmp_path), batch=batch) for minutes in (3, 30))
+    logging.getLogger(__name__).info("batch %d: %s, %s", batch, short, long)
+    assert long.duration_s >= 1800
+    assert long.end_s > long.duration_s - 10
+    assert long.words == pytest.approx(10 * short.words, rel=0.05)
+    assert long.peak_mb - short.peak_mb < MORE_MB
