@@ -1,5 +1,7 @@
 """Live recognition: committed words only grow, whatever the blocks, and end as those of the whole recording."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -182,6 +184,23 @@ def test_the_simulator_counts_delays_and_revisions():
     assert (nothing.words, nothing.revision_rate, nothing.busy_s >= 0) == ((), 0.0, True)
     with pytest.raises(BadInput, match="block_s"):
         SimulateOptions(block_s=0)
+
+
+class SlowEar(ToyEar):
+    def transcribe(self, *given, **changes):
+        time.sleep(0.02)
+        return super().transcribe(*given, **changes)
+
+
+def test_instant_hearing_gives_the_delays_of_the_policy_alone():
+    played = SimulateOptions(instant=True)
+    quick, slow = (
+        simulate(ear(), speech([1, 2, 3, 4] * 3), LiveOptions(vad=False), played) for ear in (ToyEar, SlowEar)
+    )
+    assert [one.lag_s for one in quick.words] == [one.lag_s for one in slow.words]
+    assert [one.latency_s for one in quick.words] == pytest.approx([one.lag_s for one in quick.words])
+    assert quick.clock_s == pytest.approx(quick.audio_s)
+    assert 0 < quick.mean_lag_s < 4
 
 
 @pytest.mark.weights

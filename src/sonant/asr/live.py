@@ -201,7 +201,7 @@ class LiveStream:
     def _decide(self, final: bool = False) -> list[Word]:
         """Make a hypothesis of the utterance so far; the words that are sure by it."""
         start_s, sound = self._gate.start_s, self._gate.sound()
-        if not len(sound):
+        if not len(sound) or not self._gate.speaks:
             return self._agreement.settle([], start_s) if final else []
         prompt = self._prompt(start_s)
         transcript = self.recognizer.transcribe(sound, self.options.hearing(self.language, prompt))

@@ -31,11 +31,13 @@ class SimulateOptions:
         block_s: sound in a block, as a microphone gives it.
         speed: of the sound against the clock: 2 plays it twice as fast, which leaves half the time for hearing.
         paced: wait for the clock, so that words come as they would; without it the clock is virtual.
+        instant: count hearing as if it took no time: delays are then those of the policy alone, on any machine.
     """
 
     block_s: float = 0.1
     speed: float = 1.0
     paced: bool = False
+    instant: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -47,11 +49,19 @@ class SimulateOptions:
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A committed word, and when: ``commit_s`` in seconds of the clock since the stream began."""
+    """A committed word, and when.
+
+    Attributes:
+        word: with times in the sound.
+        commit_s: seconds of the clock since the stream began.
+        latency_s: from the word's end to its commit, by the clock.
+        lag_s: sound after the word's end that had come until then.
+    """
 
     word: Word
     commit_s: float
     latency_s: float
+    lag_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,11 @@ class Simulation:
         """Mean delay from a word's end to its commit; NaN without words."""
         return float(np.mean([word.latency_s for word in self.words])) if self.words else float("nan")
 
+    @property
+    def mean_lag_s(self) -> float:
+        """Mean sound between a word's end and its commit; NaN without words."""
+        return float(np.mean([word.lag_s for word in self.words])) if self.words else float("nan")
+
     def latency_s(self, percent: float) -> float:
         """The delay that this many percent of the words stay below; NaN without words."""
         return float(np.percentile([word.latency_s for word in self.words], percent)) if self.words else float("nan")
@@ -94,6 +109,7 @@ class Simulation:
         return [
             f"{self.audio_s:.2f} s of sound, {len(self.words)} words, {self.clock_s:.2f} s by the clock",
             f"latency of a word: mean {self.mean_latency_s:.2f} s, 95 % {self.latency_s(95):.2f} s",
+            f"sound between a word and its commit: mean {self.mean_lag_s:.2f} s",
             f"words shown {self.shown}, taken back while partial {self.revised} ({self.revision_rate:.1%})",
             f"load: {load:.2f} s of work for a second of sound",
         ]
@@ -132,8 +148,12 @@ def simulate(
         start = time.perf_counter()
         update = stream.finish() if ended else stream.feed(np.asarray(samples[at:arrived], np.float32))
         spent_s = time.perf_counter() - start
-        at, clock_s, busy_s = arrived, clock_s + spent_s, busy_s + spent_s
-        words += [TimedWord(word, clock_s, clock_s - word.end_s / played.speed) for word in update.committed]
+        at, busy_s = arrived, busy_s + spent_s
+        clock_s += 0.0 if played.instant else spent_s
+        words += [
+            TimedWord(word, clock_s, clock_s - word.end_s / played.speed, at / SAMPLE_RATE - word.end_s)
+            for word in update.committed
+        ]
         fresh, changed = _revisions(partial, (*update.committed, *update.partial))
         shown, revised, partial = shown + fresh, revised + changed, update.partial
         if show is not None and (update.committed or fresh or changed):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.asr.voice import LEAST_FRAMES
 from sonant.audio.features import SAMPLE_RATE
 from sonant.audio.vad import FRAME, StreamingVad
 
@@ -32,6 +33,7 @@ class Gate:
         self._taken = 0  # samples that are through the gate
         self._open = not vad
         self._last_voice = 0  # sample after the last frame with voice
+        self._voiced = 0  # frames of the utterance with voice
 
     @property
     def heard_s(self) -> float:
@@ -47,6 +49,11 @@ class Gate:
     def start_s(self) -> float:
         """Where the kept sound starts in the stream."""
         return (self._taken - len(self._kept)) / SAMPLE_RATE
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the utterance has voice enough for a word; always without ``vad``."""
+        return self._vad is None or self._voiced >= LEAST_FRAMES
 
     def sound(self) -> NDArray[np.float32]:
         """(N,) samples of the utterance, without the pause after it but for the pad."""
@@ -73,7 +80,7 @@ class Gate:
 
     def forget(self) -> None:
         """The utterance was heard: keep only the run-up to the next one."""
-        self._open = self._vad is None
+        self._open, self._voiced = self._vad is None, 0
         self._kept = self._kept[len(self._kept) - min(len(self._kept), self._spare()) :].copy()
 
     def drop_until(self, time_s: float) -> None:
@@ -96,6 +103,7 @@ class Gate:
         probability = float((self._vad.push(frame) if len(frame) == FRAME else self._rest(frame))[-1])
         if probability >= self._threshold:
             self._open, self._last_voice = True, self._taken
+            self._voiced += 1
         elif self._open and probability >= self._threshold - HYSTERESIS:
             self._last_voice = self._taken
         if not self._open:

@@ -61,7 +61,7 @@ def listen(
     options = LiveOptions().changed(**heard)
     playing = SimulateOptions(**played)
     if simulated is None and played:
-        raise typer.BadParameter("--block-s, --speed and --paced need --simulate FILE")
+        raise typer.BadParameter("--block-s, --speed, --paced and --instant need --simulate FILE")
     source = None if simulated is not None else _Microphone(microphone)  # before a model is fetched
     from sonant import api
     from sonant.asr.pipeline import Recognizer
