@@ -38,6 +38,19 @@ def test_speech_has_no_int8_and_says_so_before_a_model_is_fetched(engine, unreac
         api.load_tts(engine=engine, dtype="int8")
 
 
+@pytest.mark.parametrize(
+    ("engine", "dtype", "has"),
+    [
+        ("openvino", "float16", "openvino engine has no float16 for recognition; .*int8; --engine torch has it"),
+        ("onnxruntime", "bfloat16", "allowed: auto, float32, int8; --engine openvino has it"),
+        ("torch", "int8", "allowed: auto, float32, bfloat16, float16; --engine openvino has it"),
+    ],
+)
+def test_a_dtype_that_an_engine_lacks_is_refused_before_a_model_is_fetched(engine, dtype, has, unreachable):
+    with pytest.raises(BadInput, match=has):
+        api.load_asr("whisper-base", engine=engine, dtype=dtype)
+
+
 def test_what_speech_has_is_what_its_engines_take():
     """The table of dtypes is the engines' own."""
     torch_runtime = pytest.importorskip("sonant.engines.engine_torch.runtime")

@@ -5,9 +5,9 @@ import pytest
 from whisper_nets import WHISPERS, features, whisper_folder
 
 from sonant.engines.base import EngineOptions
-from sonant.engines.choose import open_engine
+from sonant.engines.choose import HEARING_DTYPES, open_engine
 from sonant.engines.engine_openvino.runtime import has_bfloat16
-from sonant.errors import UnsupportedCheckpoint
+from sonant.errors import BadInput, UnsupportedCheckpoint
 from sonant.weights.checkpoint import Checkpoint
 
 ENGINES = ["openvino-float32", "openvino-bfloat16", "openvino-int8", "onnxruntime-float32", "onnxruntime-int8"]
@@ -166,3 +166,19 @@ def test_a_file_that_does_not_fit_its_config_is_refused(name, change, says, tiny
     wrong = Checkpoint("wrong", "whisper", real.folder, real.weights, real.config | change)
     with pytest.raises(UnsupportedCheckpoint, match=says):
         open_named(wrong, name)
+
+
+def test_what_recognition_has_is_what_its_engines_take(tiny_whispers, tmp_path, monkeypatch):
+    """Every dtype of the table opens a tiny Whisper and hears, but bfloat16 where the CPU has none."""
+    monkeypatch.setenv("SONANT_CACHE", str(tmp_path / "cache"))
+    tiny = tiny_whispers["multilingual"]
+    heard = features(tiny, 1)
+    for engine, dtypes in HEARING_DTYPES.items():
+        for dtype in dtypes:
+            options = EngineOptions(engine, dtype=dtype, device="cpu")
+            if (engine, dtype) == ("openvino", "bfloat16") and not has_bfloat16():
+                with pytest.raises(BadInput, match="no bfloat16 arithmetic"):
+                    open_engine(tiny, options)
+                continue
+            opened = open_engine(tiny, options)
+            assert np.isfinite(opened.step(opened.fork(opened.encode(heard), [0]), np.array([[1, 2]]))).all()

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from sonant.engines.base import EngineOptions
 from sonant.errors import BadInput, MissingExtra, UnknownName
 from sonant.weights.checkpoint import Checkpoint
 
-__all__ = ["ENGINES", "SPEECH_DTYPES", "available", "check", "open_engine", "pick"]
+__all__ = ["ENGINES", "HEARING_DTYPES", "SPEECH_DTYPES", "available", "check", "open_engine", "pick"]
 
 ENGINES = {
     "openvino": "openvino",
@@ -28,6 +28,11 @@ SPEECH_DTYPES = {
     "openvino": ("auto", "float32", "bfloat16"),
     "onnxruntime": ("auto", "float32"),
     "torch": ("auto", "float32", "bfloat16", "float16"),
+}
+HEARING_DTYPES = {  # of Whisper and wav2vec 2.0
+    "openvino": (*SPEECH_DTYPES["openvino"], "int8"),
+    "onnxruntime": (*SPEECH_DTYPES["onnxruntime"], "int8"),
+    "torch": SPEECH_DTYPES["torch"],
 }
 Kind = Literal["seq2seq", "synth", "ctc"]
 KIND_OF = {"whisper": "seq2seq", "kokoro": "synth", "wav2vec2": "ctc"}
@@ -78,11 +83,24 @@ def check(options: EngineOptions, families: Sequence[str]) -> str:
     if options.dtype not in DTYPES:
         raise BadInput(f"dtype {options.dtype!r} is not known; allowed: {', '.join(DTYPES)}")
     engine, _reason = pick(options)
-    allowed = SPEECH_DTYPES.get(engine, DTYPES)
-    if {KIND_OF[family] for family in families} == {"synth"} and options.dtype not in allowed:
-        hint = "; sonant export --dtype int8 writes one for other programs" if options.dtype == "int8" else ""
-        raise BadInput(f"the {engine} engine has no {options.dtype} for speech; allowed: {', '.join(allowed)}{hint}")
+    kinds = {KIND_OF[family] for family in families}
+    if kinds == {"synth"}:
+        _check_dtype(engine, options.dtype, SPEECH_DTYPES, "speech")
+    elif "synth" not in kinds:
+        _check_dtype(engine, options.dtype, HEARING_DTYPES, "recognition")
     return engine
+
+
+def _check_dtype(engine: str, dtype: str, table: Mapping[str, tuple[str, ...]], task: str) -> None:
+    """Say which engine has a dtype where this one doesn't."""
+    allowed = table.get(engine, DTYPES)
+    if dtype in allowed:
+        return
+    others = [name for name, dtypes in table.items() if dtype in dtypes]
+    hint = f"; --engine {others[0]} has it" if others else ""
+    if task == "speech" and dtype == "int8":
+        hint = "; sonant export --dtype int8 writes one for other programs"
+    raise BadInput(f"the {engine} engine has no {dtype} for {task}; allowed: {', '.join(allowed)}{hint}")
 
 
 def open_engine(checkpoint: Checkpoint, options: EngineOptions) -> Any:
