@@ -52,16 +52,16 @@ _SHORT = {
         Dec Mon Tue Tues Wed Thu Thur Thurs Fri Sat Sun a.m p.m A.M P.M Ave Blvd Rd Sq Ln Hwy ft lb lbs oz
         hr hrs min mins sec secs U.S U.K U.N U.S.A E.U D.C L.A N.Y B.C A.D Ph.D M.D B.A M.A M.Sc B.Sc Esq
         Univ Assn intl misc tel Tel ext Ext al op""",
-    "e": "etc EE.UU S.A a.C d.C ene feb mar abr may jun jul ago sept oct nov dic aprox tel Tel a.m p.m",
-    "f": "etc janv févr avr juil sept oct nov déc S.A S.A.R.L J.-C tél Tél",
+    "e": "etc EE.UU S.A a.C d.C ene feb abr may jun jul ago sept oct nov dic aprox tel Tel a.m p.m",
+    "f": "etc janv févr avr juil oct nov déc S.A S.A.R.L J.-C tél Tél",
     "h": "ई.पू वि.सं",
     "i": "ecc etc S.p.A S.r.l gen feb mar apr mag giu lug ago sett ott nov dic a.C d.C tel Tel",
-    "p": "etc S.A Ltda jan fev mar abr mai jun jul ago set out nov dez a.C d.C tel Tel aprox",
+    "p": "etc S.A Ltda jan fev abr mai jun jul ago set out nov a.C d.C tel Tel aprox",
     "j": "Inc Ltd Co U.S",
     "z": "Inc Ltd Co U.S",
 }
-# Abbreviations that are plain words too: they are meant only before a number ("No. 5").
-_PLAIN_WORDS = "no No nº n N art Art fig Fig p P ch ed núm pag pg col Col"
+# Abbreviations that are plain words too: they are meant only before a number ("No. 5", "mar. 2024", but "el mar.").
+_PLAIN_WORDS = "no No nº n N art Art fig Fig p P ch ed núm pag pg col Col mar dez sept"
 _BEFORE_NUMBER = frozenset(_PLAIN_WORDS.split())
 _TITLES["b"], _SHORT["b"] = _TITLES["a"], _SHORT["a"]
 
