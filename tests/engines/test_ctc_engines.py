@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
+from sonant.engines import ctc_flow
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import open_engine
 from sonant.errors import BadInput, CorruptFile, UnknownName, UnsupportedCheckpoint
@@ -104,6 +105,24 @@ def test_a_batch_may_mix_languages(folder, options):
         assert np.isneginf(mixed[row, :, symbols:]).all()
         assert count == frames[row]
         np.testing.assert_allclose(np.exp(alone[0]).sum(1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_a_large_network_hears_lengths_apart_in_one_graph(folder, engine, monkeypatch):
+    waveforms, lengths = sounds()
+    lengths[2] = lengths[1]
+    waveforms[2, lengths[2] :] = 0
+    choices = (None, ["pol", "fra", "azj-script_latin"])
+    whole, apart = (open_engine(checkpoint(folder), EngineOptions(engine=engine, dtype="float32")) for _ in range(2))
+    wanted = [whole.log_probs(waveforms, lengths, languages) for languages in choices]
+    monkeypatch.setattr(ctc_flow, "LARGE", 0)
+    for languages, (exact, frames) in zip(choices, wanted, strict=True):
+        found, counts = apart.log_probs(waveforms, lengths, languages)
+        np.testing.assert_array_equal(counts, frames)
+        for row, count in enumerate(frames):
+            np.testing.assert_allclose(found[row, :count], exact[row, :count], rtol=1e-4, atol=1e-5)
+    assert {padded for _, padded, _ in apart._graphs} == {False}
+    assert {padded for _, padded, _ in whole._graphs} == {True}
 
 
 def test_switching_back_gives_the_same_again_though_the_cache_is_small(folder, options):

@@ -13,7 +13,9 @@ A template is an ONNX graph whose parameters are float32 initializers without da
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 from sonant.errors import CorruptFile, ModelFileMissing, UnsupportedCheckpoint
 from sonant.weights.tensors import Tensor, read_file
 
-__all__ = ["INT8", "SCALE", "adapt", "array_of", "forget_pages", "parameters", "strip", "tensors_of"]
+__all__ = ["INT8", "SCALE", "adapt", "array_of", "forget_pages", "forgetting", "parameters", "strip", "tensors_of"]
 
 INT8, SCALE = ".int8", ".scale"  # an int8 twin of parameter K lies under K + INT8, one float32 per row under K + SCALE
 ONNX_TYPES = {
@@ -132,6 +134,29 @@ def forget_pages(arrays: Iterable[NDArray[Any]]) -> None:
         mapping = getattr(base, "_mmap", None)
         if advice is not None and mapping is not None:
             mapping.madvise(advice)
+
+
+@contextmanager
+def forgetting(arrays: Sequence[NDArray[Any]], every_s: float = 0.05) -> Iterator[None]:
+    """Give mapped pages back again and again while the block runs, and at its end.
+
+    For a runtime that packs a large model's matrices one after the other: without this the file's pages and the packed
+    copies are in memory together at the peak. A page that goes too early is read from the file once more.
+    """
+    done = threading.Event()
+
+    def sweep() -> None:
+        while not done.wait(every_s):
+            forget_pages(arrays)
+
+    sweeper = threading.Thread(target=sweep, daemon=True)
+    sweeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        sweeper.join()
+        forget_pages(arrays)
 
 
 def _is_lookup(node: NodeProto) -> bool:

@@ -31,6 +31,7 @@ UNUSED = {  # only training reads them
     "quantizer.codevectors",
     *(f"{layer}.{part}" for layer in ("project_hid", "project_q") for part in ("weight", "bias")),
 }
+LARGE = 500_000_000  # parameters from which a second packed copy of a network is too much
 KIND_OF_HEAD = {"ctc": "log_probs", "classifier": "classes", "pretraining": "states", "none": "states"}
 
 
@@ -52,6 +53,8 @@ class GraphCtc:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """See ``engines.base.Ctc``."""
         self.config.need("ctc")
+        if self._apart(lengths):
+            return self._one_length_at_a_time(waveforms, lengths, languages)
         feeds, frames = self._feeds(waveforms, lengths)
         if languages is not None:
             feeds |= self._language_feeds(languages)
@@ -85,6 +88,28 @@ class GraphCtc:
         once = tuple(sorted(set(layers)))
         states = dict(zip(once, self._graph("states", "lengths" in feeds, once)(feeds), strict=True))
         return np.stack([states[layer] for layer in layers]), frames
+
+    def _apart(self, lengths: NDArray[np.int64]) -> bool:
+        """Whether rows of different lengths are heard apart: padding needs a graph of its own, which packs all weights
+        once more, a gigabyte for MMS; and rows this wide fill the CPU by themselves.
+        """
+        return self.config.parameters > LARGE and len(set(lengths.tolist())) > 1
+
+    def _one_length_at_a_time(
+        self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], languages: Sequence[str] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """``log_probs`` without padding, put together again."""
+        frames = np.array([self.config.frames(int(length)) for length in lengths])
+        parts = []
+        for length in sorted(set(lengths.tolist())):
+            rows = np.flatnonzero(lengths == length)
+            own = None if languages is None else [languages[int(row)] for row in rows]
+            parts.append((rows, self.log_probs(np.ascontiguousarray(waveforms[rows, :length]), lengths[rows], own)[0]))
+        symbols = max(found.shape[2] for _, found in parts)
+        joined = np.full((len(lengths), int(frames.max()), symbols), -np.inf, np.float32)
+        for rows, found in parts:
+            joined[rows, : found.shape[1], : found.shape[2]] = found
+        return joined, frames
 
     def _feeds(
         self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]

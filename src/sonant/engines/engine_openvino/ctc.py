@@ -9,6 +9,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from sonant.engines import binder
 from sonant.engines.base import EngineOptions
 from sonant.engines.ctc_flow import GraphCtc, Run, stored_tensors
 from sonant.engines.engine_openvino import runtime
@@ -28,12 +29,19 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> GraphCtc:  # noqa: A
     stored = stored_tensors(checkpoint, plan.dtype)
 
     def compile_graph(template: ModelProto) -> Run:
-        compiled = runtime.compile_model(runtime.read(template, stored, checkpoint.id), plan.properties)
+        bound = runtime.read(template, stored, checkpoint.id)
+        with binder.forgetting(bound.arrays):
+            compiled = runtime.compile_model(bound, plan.properties)
         outputs = [output.any_name for output in compiled.model.outputs]
 
         def run(feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
             request = compiled.model.create_infer_request()
-            request.infer(dict(feeds))
+            if compiled.settled:
+                request.infer(dict(feeds))
+            else:  # a dynamic model packs its weights now
+                with binder.forgetting(compiled.arrays):
+                    request.infer(dict(feeds))
+                compiled.settle()
             return [request.get_tensor(name).data.copy() for name in outputs]
 
         return run
