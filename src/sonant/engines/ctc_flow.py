@@ -18,7 +18,8 @@ from sonant.engines import binder, quantize
 from sonant.errors import BadInput, UnsupportedCheckpoint
 from sonant.models.wav2vec2.adapters import AdapterCache, stack
 from sonant.models.wav2vec2.config import Wav2Vec2Config
-from sonant.models.wav2vec2.graph import classifier, quantiser, recogniser, shapes
+from sonant.models.wav2vec2.fold import folded_position
+from sonant.models.wav2vec2.graph import Form, classifier, features, quantiser, recogniser, shapes
 from sonant.models.wav2vec2.names import canonical
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
@@ -32,6 +33,7 @@ UNUSED = {  # only training reads them
     *(f"{layer}.{part}" for layer in ("project_hid", "project_q") for part in ("weight", "bias")),
 }
 LARGE = 500_000_000  # parameters from which a second packed copy of a network is too much
+PIECE_FRAMES = 100  # 2 s heard at a time by the feature encoder of a large network
 KIND_OF_HEAD = {"ctc": "log_probs", "classifier": "classes", "pretraining": "states", "none": "states"}
 
 
@@ -53,8 +55,8 @@ class GraphCtc:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """See ``engines.base.Ctc``."""
         self.config.need("ctc")
-        if self._apart(lengths):
-            return self._one_length_at_a_time(waveforms, lengths, languages)
+        if self.config.parameters > LARGE:
+            return self._row_by_row(waveforms, lengths, languages)
         feeds, frames = self._feeds(waveforms, lengths)
         if languages is not None:
             feeds |= self._language_feeds(languages)
@@ -89,27 +91,41 @@ class GraphCtc:
         states = dict(zip(once, self._graph("states", "lengths" in feeds, once)(feeds), strict=True))
         return np.stack([states[layer] for layer in layers]), frames
 
-    def _apart(self, lengths: NDArray[np.int64]) -> bool:
-        """Whether rows of different lengths are heard apart: padding needs a graph of its own, which packs all weights
-        once more, a gigabyte for MMS; and rows this wide fill the CPU by themselves.
-        """
-        return self.config.parameters > LARGE and len(set(lengths.tolist())) > 1
-
-    def _one_length_at_a_time(
+    def _row_by_row(
         self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], languages: Sequence[str] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """``log_probs`` without padding, put together again."""
-        frames = np.array([self.config.frames(int(length)) for length in lengths])
-        parts = []
-        for length in sorted(set(lengths.tolist())):
-            rows = np.flatnonzero(lengths == length)
-            own = None if languages is None else [languages[int(row)] for row in rows]
-            parts.append((rows, self.log_probs(np.ascontiguousarray(waveforms[rows, :length]), lengths[rows], own)[0]))
-        symbols = max(found.shape[2] for _, found in parts)
-        joined = np.full((len(lengths), int(frames.max()), symbols), -np.inf, np.float32)
-        for rows, found in parts:
-            joined[rows, : found.shape[1], : found.shape[2]] = found
+        """``log_probs`` of a large network in little memory.
+
+        Padding would need a graph of its own, which packs all weights once more, a gigabyte for MMS; and one row of it
+        fills the CPU. Where nothing in the feature encoder looks across time, it hears pieces: its first layers hold
+        15 MB for each second.
+        """
+        _, frames = self._feeds(waveforms, lengths)
+        found: list[NDArray[np.float32]] = []
+        kind = "log_probs" if languages is None else "languages"
+        for row, length in enumerate(lengths.tolist()):
+            own = {} if languages is None else self._language_feeds([languages[row]])
+            samples = np.ascontiguousarray(waveforms[row : row + 1, :length], np.float32)
+            if self.config.feat_extract_norm == "layer":
+                made = self._graph(f"{kind} of features", False)({"features": self._features(samples)} | own)
+            else:
+                made = self._graph(kind, False)({"waveforms": samples} | own)
+            found.append(made[0][0])
+        joined = np.full((len(found), int(frames.max()), max(row.shape[1] for row in found)), -np.inf, np.float32)
+        for place, log_probs in enumerate(found):
+            joined[place, : log_probs.shape[0], : log_probs.shape[1]] = log_probs
         return joined, frames
+
+    def _features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Normed features (1, F, C) of samples (1, n), a piece at a time; a frame depends on its own samples alone."""
+        hop, field = self.config.samples_per_frame, self.config.receptive_field
+        count, front = self.config.frames(samples.shape[1]), self._graph("features", False)
+        pieces = [
+            front({"waveforms": np.ascontiguousarray(samples[:, start * hop : (stop - 1) * hop + field])})[0]
+            for start in range(0, count, PIECE_FRAMES)
+            for stop in [min(start + PIECE_FRAMES, count)]
+        ]
+        return np.concatenate(pieces, 1)
 
     def _feeds(
         self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]
@@ -150,12 +166,15 @@ class GraphCtc:
 def template(
     config: Wav2Vec2Config, kind: str, padded: bool = False, states: tuple[int, ...] | None = None
 ) -> ModelProto:
-    """The graph of a kind: "log_probs", "languages", "states", "classes" or "units"."""
-    if kind == "classes":
-        return classifier(config, padded=padded)
+    """The graph of a kind: "log_probs", "languages" (both also "... of features"), "states", "classes" or "units"."""
     if kind == "units":
         return quantiser(config, padded=padded)
-    return recogniser(config, padded=padded, languages=kind == "languages", states=states)
+    if kind == "features":
+        return features(config)
+    form = Form(padded, folded=True, front=not kind.endswith(" of features"))
+    if kind == "classes":
+        return classifier(config, form=form)
+    return recogniser(config, form=form, languages=kind.startswith("languages"), states=states)
 
 
 def stored_tensors(checkpoint: Checkpoint, dtype: str) -> dict[str, Tensor]:
@@ -171,6 +190,7 @@ def stored_tensors(checkpoint: Checkpoint, dtype: str) -> dict[str, Tensor]:
         raise UnsupportedCheckpoint(f"{checkpoint.id} lacks {len(missing)} parameters of its network: {min(missing)!r}")
     if surplus := stored.keys() - wanted - UNUSED:
         raise UnsupportedCheckpoint(f"{checkpoint.id} has a parameter that its network lacks: {min(surplus)!r}")
+    stored |= {tensor.key: tensor for tensor in [folded_position(stored)]}
     if dtype != "int8":
         return stored
     last = (config.num_hidden_layers,) if KIND_OF_HEAD[config.head] == "states" else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -19,8 +20,9 @@ import onnx
 from sonant.models.graph_builder import GraphBuilder
 from sonant.models.wav2vec2.adapters import PARTS
 from sonant.models.wav2vec2.config import Wav2Vec2Config
+from sonant.models.wav2vec2.fold import POSITION
 
-__all__ = ["classifier", "quantiser", "recogniser", "shapes"]
+__all__ = ["Form", "classifier", "features", "quantiser", "recogniser", "shapes"]
 
 GROUP_NORM_EPS = 1e-5  # torch's default, which the family's feature encoder and adapters keep
 MASKED = -1e9  # added to the scores of padded frames; -inf would make a padded row NaN
@@ -75,17 +77,37 @@ def shapes(config: Wav2Vec2Config) -> dict[str, tuple[int, ...]]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a graph is built for a runtime; the defaults are the plain template, all its keys the checkpoint's.
+
+    Attributes:
+        padded: rows may be shorter than the batch; the lengths are an input.
+        folded: the positional convolution has one weight (see ``fold``).
+        front: the feature encoder is in the graph; else its normed features are the input.
+    """
+
+    padded: bool = False
+    folded: bool = False
+    front: bool = True
+
+
 def recogniser(
-    config: Wav2Vec2Config, *, padded: bool, languages: bool = False, states: Sequence[int] | None = None
+    config: Wav2Vec2Config,
+    *,
+    padded: bool = False,
+    languages: bool = False,
+    states: Sequence[int] | None = None,
+    form: Form | None = None,
 ) -> onnx.ModelProto:
-    """Waveforms to log-probabilities, or to hidden states.
+    """Waveforms to log-probabilities, or to hidden states; ``form`` goes before ``padded``.
 
     Inputs: ``waveforms`` (B, N) float32; ``lengths`` (B,) int64 where ``padded``; with ``languages`` the adapter parts,
     dots written as underscores, (L, B, ...) each, and ``head_weight`` (B, V, D), ``head_bias`` (B, V).
     Outputs: ``log_probs`` (B, F, V), or ``state_N`` (B, F, D) for the layers in ``states``.
     """
-    graph = GraphBuilder("wav2vec2", shapes(config))
-    hidden, _ = _heard(graph, config, padded, states or (), languages)
+    graph = GraphBuilder("wav2vec2", _with_folded(config))
+    hidden, _ = _heard(graph, config, form or Form(padded), states or (), languages)
     if states is None:
         logits = _language_head(graph, config, hidden) if languages else graph.linear(hidden, "lm_head")
         symbols: int | str = "V" if languages else config.vocab_size
@@ -93,13 +115,21 @@ def recogniser(
     return graph.build()
 
 
-def classifier(config: Wav2Vec2Config, *, padded: bool) -> onnx.ModelProto:
+def features(config: Wav2Vec2Config) -> onnx.ModelProto:
+    """Waveforms to what ``recogniser`` without its front takes: ``features`` (B, F, C) float32."""
+    graph = GraphBuilder("wav2vec2-features", shapes(config))
+    made, _ = _features(graph, config, False)
+    graph.output("features", made, "float32", ("B", "F", config.conv_dim[-1]))
+    return graph.build()
+
+
+def classifier(config: Wav2Vec2Config, *, form: Form) -> onnx.ModelProto:
     """Waveforms to log-probabilities of classes: projected states, averaged over real frames, then a linear head.
 
     Inputs as ``recogniser``. Output: ``log_probs`` (B, labels).
     """
-    graph = GraphBuilder("wav2vec2-classifier", shapes(config))
-    hidden, real = _heard(graph, config, padded, (), False)
+    graph = GraphBuilder("wav2vec2-classifier", _with_folded(config))
+    hidden, real = _heard(graph, config, form, (), False)
     hidden = graph.linear(hidden, "projector")
     axis = graph.constant([1])
     if real:
@@ -140,7 +170,7 @@ def _features(graph: GraphBuilder, config: Wav2Vec2Config, padded: bool) -> tupl
 def _heard(
     graph: GraphBuilder,
     config: Wav2Vec2Config,
-    padded: bool,
+    form: Form,
     states: Sequence[int],
     languages: bool,
 ) -> tuple[str, str]:
@@ -148,10 +178,13 @@ def _heard(
 
     The layers in ``states`` become outputs.
     """
-    hidden, lengths = _features(graph, config, padded)
+    if form.front:
+        hidden, lengths = _features(graph, config, form.padded)
+    else:
+        hidden, lengths = graph.input("features", "float32", ("B", "F", config.conv_dim[-1])), ""
     hidden = graph.linear(hidden, "wav2vec2.feature_projection.projection")
     bias = real = ""
-    if padded:
+    if form.padded:
         real = _real(graph, hidden, lengths)  # (B, F)
         hidden = graph.op("Mul", hidden, graph.op("Unsqueeze", real, graph.constant([2])))
         away = graph.op("Mul", graph.op("Sub", graph.constant(1.0), real), graph.constant(MASKED))
@@ -159,7 +192,7 @@ def _heard(
         frames = graph.op("Shape", hidden, start=1, end=2)
         rows = graph.op("Concat", graph.constant([1, 1]), frames, graph.constant([1]), axis=0)
         bias = graph.op("Expand", bias, rows)  # (B, 1, F, F): ONNX Runtime doesn't broadcast over queries
-    hidden = graph.op("Add", hidden, _position(graph, config, hidden))
+    hidden = graph.op("Add", hidden, _position(graph, config, hidden, form.folded))
     if not config.do_stable_layer_norm:
         hidden = graph.layer_norm(hidden, "wav2vec2.encoder.layer_norm", config.layer_norm_eps)
     parts = _language_inputs(graph, config) if languages else {}
@@ -226,13 +259,22 @@ def _real(graph: GraphBuilder, hidden: str, lengths: str) -> str:
     return graph.op("Cast", inside, to=onnx.TensorProto.FLOAT)
 
 
-def _position(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str) -> str:
-    """The positional convolution; its weight norm is folded by the runtime when it opens the graph."""
+def _with_folded(config: Wav2Vec2Config) -> dict[str, tuple[int, ...]]:
+    """``shapes`` and the folded weight of the positional convolution."""
+    found = shapes(config)
+    return found | {f"{POSITION}.weight": found[f"{POSITION}.parametrizations.weight.original1"]}
+
+
+def _position(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, folded: bool) -> str:
+    """The positional convolution; where its weight isn't ``folded``, the runtime does it when it opens the graph."""
     key, kernel = "wav2vec2.encoder.pos_conv_embed.conv", config.num_conv_pos_embeddings
-    direction = graph.weight(f"{key}.parametrizations.weight.original1")
-    squares = graph.op("ReduceSum", graph.op("Mul", direction, direction), graph.constant([0, 1]), keepdims=1)
-    unit = graph.op("Div", direction, graph.op("Sqrt", squares))
-    weight = graph.op("Mul", unit, graph.weight(f"{key}.parametrizations.weight.original0"))
+    if folded:
+        weight = graph.weight(f"{key}.weight")
+    else:
+        direction = graph.weight(f"{key}.parametrizations.weight.original1")
+        squares = graph.op("ReduceSum", graph.op("Mul", direction, direction), graph.constant([0, 1]), keepdims=1)
+        unit = graph.op("Div", direction, graph.op("Sqrt", squares))
+        weight = graph.op("Mul", unit, graph.weight(f"{key}.parametrizations.weight.original0"))
     left = kernel // 2
     made = graph.op(
         "Conv",
