@@ -366,3 +366,15 @@ def test_a_prefix_may_be_part_of_the_text():
     model = recognizer([[at(0), *text("I said hello."), at(2)]])
     result = model.transcribe(noise(2.5), language="en", voice_gate=False, prefix="I said", prefix_in_text=True)
     assert result.segments[0].tokens[:3] == (at(0), *text("I said"))
+
+
+def test_a_segment_does_not_reach_beyond_the_cut_that_voices_ended(monkeypatch):
+    from sonant.asr.voice import Voice
+
+    monkeypatch.setattr(Voice, "spans", lambda *_: [(8_000, 40_000)])
+    monkeypatch.setattr(Voice, "hears", lambda *_: True)
+    scripts = [[at(0), *text("one."), at(1), at(1), *text("two."), at(2.6)]]
+    result = recognizer(scripts).transcribe(noise(4), language="en", vad_filter=True, voice_gate=False)
+    assert [(one.start_s, one.end_s) for one in result.segments] == [(0.5, 1.5), (1.5, 2.5)]
+    result = recognizer(scripts).transcribe(noise(2.5), language="en", voice_gate=False)
+    assert result.segments[-1].end_s == 2.6  # as the reference has it

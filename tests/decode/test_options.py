@@ -18,6 +18,8 @@ from sonant.errors import BadInput, UnknownName
         ({"beam_size": 0}, "beam_size is 0"),
         ({"patience": 1.0}, "needs|give both"),
         ({"length_penalty": 1.5}, "0 to 1"),
+        ({"length_power": -1}, "length_power"),
+        ({"length_power": 1, "length_penalty": 1}, "give one"),
         ({"clip_timestamps": (5.0, 2.0)}, "in order"),
         ({"clip_timestamps": (-1.0,)}, "from the start"),
         ({"hallucination_silence_threshold": 2.0}, "word_timestamps=True"),

@@ -207,12 +207,31 @@ def test_a_window_of_nan_ends_and_its_neighbours_do_not_notice(options, temperat
 
 
 @pytest.mark.parametrize(("options", "temperature"), [({}, 0.0), ({"beam_size": 3}, 0.0), ({"best_of": 2}, 0.8)])
-def test_a_given_beginning_is_part_of_the_text_and_not_of_its_probability(options, temperature):
+def test_a_given_beginning_is_part_of_the_text(options, temperature):
     engine = ToyEngine(end_bias=-50.0)
     asked = [Request(0, (*PROMPT, 5, 6), "en", given=2), Request(1, (*PROMPT, 5, 6), "en")]
     got = search(engine, **options).decode(engine.encode([1, 1]), asked, temperature)
     assert got[0].tokens == (5, 6, *got[1].tokens)
-    assert got[0].avg_logprob == pytest.approx(got[1].avg_logprob)
+    assert got[0].avg_logprob * (len(got[0].tokens) + 1) == pytest.approx(
+        got[1].avg_logprob * (len(got[1].tokens) + 1), abs=1e-4
+    )
     with_time = Search(engine, ToyTokenizer(), TranscribeOptions(max_new_tokens=6), [NoRepeat(2)], context=64)
     text = with_time.decode(engine.encode([1]), [Request(0, (*PROMPT, 5, 6), "en", given=2)], 0.0)[0].tokens
     assert (5, 6) not in itertools.pairwise(text[1:])  # rules see what was given
+
+
+def test_the_two_rules_for_length():
+    """Candidates of 1, 2 and 4 tokens: what they are divided by decides which one is best."""
+    one = Request(0, PROMPT, "en")
+    candidates = [((1,), -1.0), ((1, 2), -1.9), ((1, 2, 3, 4), -3.5)]
+    best = {
+        name: len(search(ToyEngine(), **given)._best(candidates, 0.0, 0.0, one).tokens)
+        for name, given in {
+            "length": {},
+            "power 1": {"length_power": 1.0},
+            "power 0": {"length_power": 0.0},
+            "power 2": {"length_power": 2.0},
+            "Google": {"length_penalty": 0.5},
+        }.items()
+    }
+    assert best == {"length": 4, "power 1": 4, "power 0": 1, "power 2": 4, "Google": 1}

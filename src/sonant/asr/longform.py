@@ -143,6 +143,9 @@ class Track:
             self.skip(span, outcome.silence, temperature)
             return []
         pieces = cut(hypothesis.tokens, span, self._setting.tokenizer)
+        if self._setting.options.vad_filter or self._setting.options.batch_size > 1:
+            for draft in pieces.drafts:  # after a cut that voices ended nobody speaks; the network may count on
+                draft.end_s = min(draft.end_s, span.stop_s) if draft.start_s < span.stop_s else draft.end_s
         judged = Judged(pieces.drafts, pieces.seek)
         if self._setting.aligner is not None:
             self._setting.aligner.add_words(pieces.drafts, heard, hypothesis.language, self._last_speech_s)

@@ -41,6 +41,7 @@ class TranscribeOptions:
         patience: finished beams to collect, in multiples of beam_size (arXiv:2204.05424); needs beam_size.
         best_of: samples at temperatures above 0, of which the likeliest is kept; None is 1.
         length_penalty: exponent alpha of Google NMT's ((5 + n) / 6) ** alpha; None divides by the length n.
+        length_power: divide by n to this power instead (CTranslate2's rule: faster-whisper's length_penalty).
         max_new_tokens: most tokens decoded in a window; None is half the model's context (224).
         seed: of sampling. A window's samples depend on it, the temperature and the window's start alone.
 
@@ -102,6 +103,7 @@ class TranscribeOptions:
     patience: float | None = None
     best_of: int | None = None
     length_penalty: float | None = None
+    length_power: float | None = None
     max_new_tokens: int | None = None
     seed: int = 0
     suppress_tokens: tuple[int, ...] = (-1,)
@@ -189,6 +191,7 @@ class TranscribeOptions:
             (self.best_of is None or self.best_of >= 1, "best_of: 1 or more, or None"),
             (self.patience is None or self.patience > 0, "patience: above 0, or None"),
             (self.length_penalty is None or 0 <= self.length_penalty <= 1, "length_penalty: 0 to 1, or None"),
+            (self.length_power is None or self.length_power >= 0, "length_power: 0 or more, or None"),
             (self.max_new_tokens is None or self.max_new_tokens >= 1, "max_new_tokens: 1 or more, or None"),
             (self.repetition_penalty > 0, "repetition_penalty: above 0"),
             (self.no_repeat_ngram_size >= 0, "no_repeat_ngram_size: 0 or more"),
@@ -210,6 +213,10 @@ class TranscribeOptions:
     def _check_combinations(self) -> None:
         if self.patience is not None and self.beam_size is None:
             raise BadInput("patience is given without beam_size; it counts in beams, so give both")
+        if self.length_power is not None and self.length_penalty is not None:
+            raise BadInput(
+                "length_penalty and length_power are given together; they are two rules for the same: give one"
+            )
         if self.hallucination_silence_threshold is not None and not self.word_timestamps:
             raise BadInput("hallucination_silence_threshold needs the times of words; add word_timestamps=True")
         if self.carry_initial_prompt and self.initial_prompt is None:

@@ -191,16 +191,16 @@ class Search:
 
     def _best(self, candidates: list[Candidate], no_speech: float, temperature: float, request: Request) -> Hypothesis:
         """The candidate with the highest log-probability, long ones made up for by the length penalty."""
-        alpha = self.options.length_penalty
+        alpha, power = self.options.length_penalty, self.options.length_power
         scores = []
         for tokens, logprob in candidates:
-            length = len(tokens) - request.given
+            length = len(tokens)
             # an empty text divides by nothing: the reference gets nan or -inf there, and so never prefers it
-            penalty = length if alpha is None else ((5 + length) / 6) ** alpha
+            penalty = ((5 + length) / 6) ** alpha if alpha is not None else length ** (1.0 if power is None else power)
             scores.append(logprob / penalty if penalty else -np.inf)
         tokens, logprob = candidates[int(np.argmax(scores))]
         text = self.tokenizer.decode(tokens).strip()
-        average = logprob / (len(tokens) - request.given + 1)
+        average = logprob / (len(tokens) + 1)
         return Hypothesis(tokens, text, average, no_speech, compression_ratio(text), temperature, request.language)
 
 

@@ -42,14 +42,14 @@ DTYPES = {
     "bfloat16": "bfloat16",
     **dict.fromkeys(("int8", "int8_float32", "int8_float16", "int8_bfloat16"), "int8"),
 }
-RENAMED = {"log_prob_threshold": "logprob_threshold"}
+RENAMED = {"log_prob_threshold": "logprob_threshold", "length_penalty": "length_power"}
 WITHOUT_EFFECT = ("log_progress", "chunk_length")
 # Defaults in which the original differs from openai-whisper, whose defaults are ours.
 DEFAULTS: dict[str, Any] = {
     "beam_size": 5,
     "best_of": 5,
     "patience": 1.0,
-    "length_penalty": 1.0,
+    "length_power": 1.0,
     "keep": "best",
     "prefix_in_text": True,
     "voice_gate": False,
