@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sonant.asr.ctc import CtcOptions, CtcRecognizer, Units, normalise
 from sonant.asr.ctc_stream import CtcStream, StreamOptions
+from sonant.decode.options import TranscribeOptions
 from sonant.errors import BadInput, UnreadableAudio
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.records import Audio
@@ -99,6 +100,27 @@ def test_a_vocabulary_that_does_not_fit_the_head_says_both_sizes(recognizer):
 
 def test_hotwords_turn_the_beam_on(recognizer):
     assert recognizer.transcribe(sound("ab ba"), hotwords=("ba",)).text == "ab ba"
+    with pytest.raises(BadInput, match="no symbol for 'ó' 'ł' 'ź'"):
+        recognizer.transcribe(sound("ab ba"), hotwords="Łódź")
+
+
+def test_options_of_the_other_kind_and_of_none(recognizer):
+    with pytest.raises(BadInput, match="temperature is an option of Whisper models"):
+        recognizer.transcribe(sound("a"), temperature=0.2)
+    with pytest.raises(BadInput, match="come with every CTC transcript"):
+        recognizer.transcribe(sound("a"), word_timestamps=True)
+    with pytest.raises(BadInput, match="nearest: beam_size"):
+        recognizer.transcribe(sound("a"), beam_sise=3)
+    with pytest.raises(BadInput, match="lm_weight is an option of CTC models"):
+        TranscribeOptions().changed(lm_weight=1.0)
+
+
+def test_text_with_letters_that_the_vocabulary_lacks(recognizer):
+    found = recognizer.align(sound("cafe x"), "café Ж")
+    assert [word.text for word in found.words] == ["café", "Ж"]
+    assert found.warnings == ("no symbol for Ж: any sound was taken for it",)
+    with pytest.raises(BadInput, match="no symbol for 'ж'"):
+        recognizer.vocabulary().encode("Ж")
 
 
 @given(cuts=st.lists(st.integers(0, 30000), max_size=10), chunk=st.sampled_from([0.02, 0.24, 1.0]))

@@ -44,6 +44,8 @@ class _Job:
     def __init__(self, recognizer: CtcRecognizer, audio: Sounding, options: CtcOptions, heard: Heard) -> None:
         self.spoken = recognizer.adapters.settle(audio, options.language)
         self.vocabulary = recognizer.adapters.vocabulary(self.spoken.adapter)
+        for word in options.hotwords:
+            self.vocabulary.encode(word)  # one that can't be spelled would never be heard
         self.heard, self.stretches = heard, list[NDArray[np.float32] | None]()
         cut = cutter(recognizer.engine, options.chunk_s, options.context_s)
         self.windows = cut.cut(heard.watch(blocks_of(self.spoken.audio)))
@@ -127,6 +129,7 @@ class CtcRecognizer:
         Raises:
             UnreadableAudio: the file holds no sound.
             UnknownName: the checkpoint has no such language.
+            BadInput: a hotword has a letter that the vocabulary lacks; an option of Whisper alone.
         """
         (found,) = self.transcribe_many([audio], options, progress=progress, **changes)
         return found
