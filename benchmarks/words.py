@@ -2,6 +2,7 @@
 
     python benchmarks/words.py                     everything that is missing, then the table in RESULTS.md
     python benchmarks/words.py --systems sonant    systems whose name begins so
+    python benchmarks/words.py --limit 10          stop after so many files; the next run goes on
     python benchmarks/words.py --differences       each file on which two systems disagree
 
 Heard are the 27 clips of pytest-audioeval (nine languages) and a corpus spoken by Kokoro: a paragraph of
@@ -147,6 +148,9 @@ def hear(model: str, sounds: list[Sound], arguments: argparse.Namespace, kept: d
             continue
         system: System = one.adapter(**one.arguments)
         for sound in missing:
+            if arguments.limit == 0:
+                return
+            arguments.limit -= 1
             texts[sound.name] = system.hear(str(sound.path), 1, sound.language, one.batch)
             KEPT.write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")
 
@@ -200,10 +204,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--systems", default="")
     parser.add_argument("--models", nargs="*", default=MODELS)
+    parser.add_argument("--limit", type=int, default=-1)
+    parser.add_argument("--clips", action="store_true", help="leave the spoken corpus out")
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--differences", action="store_true")
     arguments = parser.parse_args()
-    sounds = clips() + spoken()
+    sounds = clips() + ([] if arguments.clips else spoken())
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
     if arguments.differences:
         print(differences(sounds, kept))
@@ -216,7 +222,9 @@ def main() -> None:
         f"{BEGIN}\n`python benchmarks/words.py`, {datetime.now(UTC):%Y-%m-%d}; {packages}. "
         f"Per cent, in brackets how many.\n{table(sounds, kept)}\n{END}"
     )
-    old = RESULTS.read_text(encoding="utf-8")
+    old = RESULTS.read_text(encoding="utf-8")  # read late: other tables are written meanwhile
+    if BEGIN not in old:
+        parser.error(f"{RESULTS} has no place for the table: {BEGIN} and {END}")
     RESULTS.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: text, old, flags=re.DOTALL), encoding="utf-8")
 
 

@@ -13,6 +13,7 @@ from sonant.asr.voice import Voice, clips_of
 from sonant.audio import io, vad
 from sonant.decode.options import TranscribeOptions
 from sonant.records import Segment
+from sonant.text.evaluation import word_errors
 
 
 def test_nobody_speaks_in_noise_and_music():
@@ -134,11 +135,8 @@ def test_words_around_music_are_kept_and_the_music_gets_none(name):
     hello, fox = (io.read(path, 16_000).samples for path in clips(("en",))[1:3])
     music = sounds(20)["band"] * 0.5
     result = recognizer(name).transcribe(np.concatenate([fox, music, hello]))
-    played = len(fox) / 16_000, (len(fox) + len(music)) / 16_000
-    assert not [one for one in result.segments if played[0] + 0.5 < (one.start_s + one.end_s) / 2 < played[1] - 0.5]
-    heard = result.text.lower()
-    assert "fox" in heard
-    assert "hello" in heard
+    said = "The quick brown fox jumps over the lazy dog. Hello world."
+    assert word_errors(said, result.text) == 0
 
 
 @pytest.mark.weights
