@@ -117,6 +117,7 @@ def test_a_large_network_hears_rows_apart_and_its_front_in_pieces(folder, engine
     wanted = [whole.log_probs(waveforms, lengths, languages) for languages in choices]
     monkeypatch.setattr(ctc_flow, "LARGE", 0)
     monkeypatch.setattr(ctc_flow, "PIECE_FRAMES", 7)
+    monkeypatch.setattr(ctc_flow, "POSITION_FRAMES", 5)
     for languages, (exact, frames) in zip(choices, wanted, strict=True):
         found, counts = apart.log_probs(waveforms, lengths, languages)
         np.testing.assert_array_equal(counts, frames)

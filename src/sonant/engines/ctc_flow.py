@@ -19,7 +19,7 @@ from sonant.errors import BadInput, UnsupportedCheckpoint
 from sonant.models.wav2vec2.adapters import AdapterCache, stack
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.fold import folded_position
-from sonant.models.wav2vec2.graph import Form, classifier, features, quantiser, recogniser, shapes
+from sonant.models.wav2vec2.graph import Form, classifier, position, projected, quantiser, recogniser, shapes
 from sonant.models.wav2vec2.names import canonical
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
@@ -33,7 +33,8 @@ UNUSED = {  # only training reads them
     *(f"{layer}.{part}" for layer in ("project_hid", "project_q") for part in ("weight", "bias")),
 }
 LARGE = 500_000_000  # parameters from which a second packed copy of a network is too much
-PIECE_FRAMES = 100  # 2 s heard at a time by the feature encoder of a large network
+PIECE_FRAMES = 25  # half a second heard at a time by the feature encoder of a large network
+POSITION_FRAMES = 100  # places of its positional convolution made at a time
 KIND_OF_HEAD = {"ctc": "log_probs", "classifier": "classes", "pretraining": "states", "none": "states"}
 
 
@@ -97,8 +98,8 @@ class GraphCtc:
         """``log_probs`` of a large network in little memory.
 
         Padding would need a graph of its own, which packs all weights once more, a gigabyte for MMS; and one row of it
-        fills the CPU. Where nothing in the feature encoder looks across time, it hears pieces: its first layers hold
-        15 MB for each second.
+        fills the CPU. Where nothing in the feature encoder looks across time, all before the layers hears pieces: the
+        first convolutions hold 15 MB for each second, and the positional one costs 25 MB for each new length.
         """
         _, frames = self._feeds(waveforms, lengths)
         found: list[NDArray[np.float32]] = []
@@ -107,7 +108,7 @@ class GraphCtc:
             own = {} if languages is None else self._language_feeds([languages[row]])
             samples = np.ascontiguousarray(waveforms[row : row + 1, :length], np.float32)
             if self.config.feat_extract_norm == "layer":
-                made = self._graph(f"{kind} of features", False)({"features": self._features(samples)} | own)
+                made = self._graph(f"{kind} of hidden", False)({"hidden": self._hidden(samples)} | own)
             else:
                 made = self._graph(kind, False)({"waveforms": samples} | own)
             found.append(made[0][0])
@@ -116,16 +117,28 @@ class GraphCtc:
             joined[place, : log_probs.shape[0], : log_probs.shape[1]] = log_probs
         return joined, frames
 
-    def _features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Normed features (1, F, C) of samples (1, n), a piece at a time; a frame depends on its own samples alone."""
+    def _hidden(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the first layer takes (1, F, D), of samples (1, n): projected features and their positions, in pieces.
+
+        A frame of the features depends on its own samples alone; the positional convolution looks ``kernel`` // 2
+        frames to the left and the rest to the right.
+        """
         hop, field = self.config.samples_per_frame, self.config.receptive_field
-        count, front = self.config.frames(samples.shape[1]), self._graph("features", False)
+        count, front = self.config.frames(samples.shape[1]), self._graph("projected", False)
         pieces = [
             front({"waveforms": np.ascontiguousarray(samples[:, start * hop : (stop - 1) * hop + field])})[0]
             for start in range(0, count, PIECE_FRAMES)
             for stop in [min(start + PIECE_FRAMES, count)]
         ]
-        return np.concatenate(pieces, 1)
+        hidden = np.concatenate(pieces, 1)
+        convolve, kernel = self._graph("position", False), self.config.num_conv_pos_embeddings
+        surplus = -count % POSITION_FRAMES  # the last piece is filled with zeros
+        wide = np.pad(hidden, ((0, 0), (kernel // 2, kernel - 1 - kernel // 2 + surplus), (0, 0)))
+        for start in range(0, count, POSITION_FRAMES):
+            piece = np.ascontiguousarray(wide[:, start : start + POSITION_FRAMES + kernel - 1])
+            stop = min(start + POSITION_FRAMES, count)
+            hidden[:, start:stop] += convolve({"hidden": piece})[0][:, : stop - start]
+        return hidden
 
     def _feeds(
         self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]
@@ -166,12 +179,14 @@ class GraphCtc:
 def template(
     config: Wav2Vec2Config, kind: str, padded: bool = False, states: tuple[int, ...] | None = None
 ) -> ModelProto:
-    """The graph of a kind: "log_probs", "languages" (both also "... of features"), "states", "classes" or "units"."""
+    """The graph of a kind: "log_probs", "languages" (both also "... of hidden"), "states", "classes" or "units"."""
     if kind == "units":
         return quantiser(config, padded=padded)
-    if kind == "features":
-        return features(config)
-    form = Form(padded, folded=True, front=not kind.endswith(" of features"))
+    if kind == "projected":
+        return projected(config)
+    if kind == "position":
+        return position(config, POSITION_FRAMES)
+    form = Form(padded, folded=True, front=not kind.endswith(" of hidden"))
     if kind == "classes":
         return classifier(config, form=form)
     return recogniser(config, form=form, languages=kind.startswith("languages"), states=states)

@@ -124,5 +124,7 @@ class AdapterCache:
 
 
 def stack(adapters: Sequence[Adapter]) -> dict[str, NDArray[np.float32]]:
-    """Parts of several rows' adapters, (L, B, ...) each, in the order of ``PARTS``."""
+    """Parts of several rows' adapters, (L, B, ...) each, in the order of ``PARTS``; those of one row aren't copied."""
+    if len(adapters) == 1:
+        return {part: adapters[0].parts[part][:, None] for part in PARTS}
     return {part: np.stack([adapter.parts[part] for adapter in adapters], 1) for part in PARTS}

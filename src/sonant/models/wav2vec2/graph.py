@@ -22,7 +22,7 @@ from sonant.models.wav2vec2.adapters import PARTS
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.fold import POSITION
 
-__all__ = ["Form", "classifier", "features", "quantiser", "recogniser", "shapes"]
+__all__ = ["Form", "classifier", "position", "projected", "quantiser", "recogniser", "shapes"]
 
 GROUP_NORM_EPS = 1e-5  # torch's default, which the family's feature encoder and adapters keep
 MASKED = -1e9  # added to the scores of padded frames; -inf would make a padded row NaN
@@ -84,7 +84,8 @@ class Form:
     Attributes:
         padded: rows may be shorter than the batch; the lengths are an input.
         folded: the positional convolution has one weight (see ``fold``).
-        front: the feature encoder is in the graph; else its normed features are the input.
+        front: what comes before the layers is in the graph; else ``hidden`` (B, F, D) is the input, the projected
+            features and the positional convolution's output added (see ``projected``, ``position``).
     """
 
     padded: bool = False
@@ -115,11 +116,25 @@ def recogniser(
     return graph.build()
 
 
-def features(config: Wav2Vec2Config) -> onnx.ModelProto:
-    """Waveforms to what ``recogniser`` without its front takes: ``features`` (B, F, C) float32."""
-    graph = GraphBuilder("wav2vec2-features", shapes(config))
+def projected(config: Wav2Vec2Config) -> onnx.ModelProto:
+    """Waveforms to projected features: ``hidden`` (B, F, D) float32."""
+    graph = GraphBuilder("wav2vec2-projected", shapes(config))
     made, _ = _features(graph, config, False)
-    graph.output("features", made, "float32", ("B", "F", config.conv_dim[-1]))
+    hidden = graph.linear(made, "wav2vec2.feature_projection.projection")
+    graph.output("hidden", hidden, "float32", ("B", "F", config.hidden_size))
+    return graph.build()
+
+
+def position(config: Wav2Vec2Config, frames: int) -> onnx.ModelProto:
+    """The positional convolution at ``frames`` places: ``hidden`` (1, frames + kernel - 1, D) to (1, frames, D).
+
+    Its shapes are fixed, because OpenVINO makes code for each new length of a kernel this wide, 25 MB for MMS.
+    """
+    graph = GraphBuilder("wav2vec2-position", _with_folded(config))
+    width, kernel = config.hidden_size, config.num_conv_pos_embeddings
+    hidden = graph.input("hidden", "float32", (1, frames + kernel - 1, width))
+    made = _position(graph, config, hidden, folded=True, padded=False)
+    graph.output("position", made, "float32", (1, frames, width))
     return graph.build()
 
 
@@ -180,9 +195,9 @@ def _heard(
     """
     if form.front:
         hidden, lengths = _features(graph, config, form.padded)
+        hidden = graph.linear(hidden, "wav2vec2.feature_projection.projection")
     else:
-        hidden, lengths = graph.input("features", "float32", ("B", "F", config.conv_dim[-1])), ""
-    hidden = graph.linear(hidden, "wav2vec2.feature_projection.projection")
+        hidden, lengths = graph.input("hidden", "float32", ("B", "F", config.hidden_size)), ""
     bias = real = ""
     if form.padded:
         real = _real(graph, hidden, lengths)  # (B, F)
@@ -192,7 +207,8 @@ def _heard(
         frames = graph.op("Shape", hidden, start=1, end=2)
         rows = graph.op("Concat", graph.constant([1, 1]), frames, graph.constant([1]), axis=0)
         bias = graph.op("Expand", bias, rows)  # (B, 1, F, F): ONNX Runtime doesn't broadcast over queries
-    hidden = graph.op("Add", hidden, _position(graph, config, hidden, form.folded))
+    if form.front:
+        hidden = graph.op("Add", hidden, _position(graph, config, hidden, form.folded))
     if not config.do_stable_layer_norm:
         hidden = graph.layer_norm(hidden, "wav2vec2.encoder.layer_norm", config.layer_norm_eps)
     parts = _language_inputs(graph, config) if languages else {}
@@ -265,8 +281,11 @@ def _with_folded(config: Wav2Vec2Config) -> dict[str, tuple[int, ...]]:
     return found | {f"{POSITION}.weight": found[f"{POSITION}.parametrizations.weight.original1"]}
 
 
-def _position(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, folded: bool) -> str:
-    """The positional convolution; where its weight isn't ``folded``, the runtime does it when it opens the graph."""
+def _position(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, folded: bool, *, padded: bool = True) -> str:
+    """The positional convolution; where its weight isn't ``folded``, the runtime does it when it opens the graph.
+
+    ``padded`` with zeros on both sides, so that there are as many frames as before.
+    """
     key, kernel = "wav2vec2.encoder.pos_conv_embed.conv", config.num_conv_pos_embeddings
     if folded:
         weight = graph.weight(f"{key}.weight")
@@ -282,7 +301,7 @@ def _position(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, folded: 
         weight,
         graph.weight(f"{key}.bias"),
         kernel_shape=[kernel],
-        pads=[left, left - (1 if kernel % 2 == 0 else 0)],  # an even kernel would make one frame too many
+        pads=[left, kernel - 1 - left] if padded else [0, 0],  # an even kernel has one frame less on its right
         group=config.num_conv_pos_embedding_groups,
     )
     return graph.op("Transpose", graph.op("Gelu", made), perm=[0, 2, 1])
