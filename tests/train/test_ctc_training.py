@@ -61,7 +61,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> list[Utterance]:
 
 
 def recipe(hours: float, **changes: object) -> CtcRecipe:
-    settings = {"batch_s": 4.0, "peak_rate": 4e-3, "averaged": 0.9, "measures": 2, "threads": 1, "bfloat16": False}
+    settings = {"batch_s": 4.0, "peak_rate": 4e-3, "averaged": 0.05, "measures": 2, "threads": 1, "bfloat16": False}
     return CtcRecipe(hours=hours, augment=PLAIN, **{**settings, **changes})  # type: ignore[arg-type]
 
 

@@ -59,7 +59,7 @@ class CtcRecipe:
         weight_decay: of AdamW, on matrices alone.
         batch_s: seconds of sound a step.
         clip: largest norm of the gradient.
-        averaged: decay of the running mean of the weights a step.
+        averaged: share of the steps so far that the running mean of the weights spans.
         measures: times that the held-out speech is measured on the way.
         seed: of weights, order and augmentation.
         threads: CPU threads.
@@ -70,14 +70,14 @@ class CtcRecipe:
 
     hours: float = 15.0
     warmup: float = 0.05
-    framed: float = 0.3
-    framed_rest: float = 0.05
+    framed: float = 1.0
+    framed_rest: float = 0.1
     masked_from: float = 0.15
     peak_rate: float = 1.5e-3
     weight_decay: float = 0.05
-    batch_s: float = 20.0
+    batch_s: float = 12.0
     clip: float = 1.0
-    averaged: float = 0.998
+    averaged: float = 0.04
     measures: int = 20
     seed: int = 0
     threads: int = 2
@@ -248,8 +248,8 @@ class Trainer:
 
     @torch.no_grad()
     def _average(self) -> None:
-        """Move the running mean towards the weights; young, it forgets faster."""
-        keep = min(self.recipe.averaged, self.step / (self.step + 10))
+        """Move the running mean towards the weights; young weights change fast, so the mean grows with the steps."""
+        keep = 1 - 1 / (1 + self.recipe.averaged * self.step)
         means = [tensor for tensor in self.mean.state_dict().values() if tensor.is_floating_point()]
         new = [tensor for tensor in self.net.state_dict().values() if tensor.is_floating_point()]
         torch._foreach_lerp_(means, new, 1 - keep)

@@ -150,8 +150,8 @@ class Augment:
     speed: float = 0.12
     gain_db: float = 6.0
     noise_db: tuple[float, float] = (8.0, 35.0)
-    noise_share: float = 0.7
-    room_share: float = 0.4
+    noise_share: float = 0.3
+    room_share: float = 0.2
     room_s: tuple[float, float] = (0.08, 0.5)
 
     def __call__(self, samples: NDArray[np.float32], random: np.random.Generator) -> tuple[NDArray[np.float32], float]:
