@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import sonant
+from sonant.cli.ending import INTERRUPTED
 
 __all__ = ["COMMANDS", "build", "run"]
 
@@ -69,7 +70,10 @@ def run(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that can't show a letter is no reason to stop
-    build(wanted)(args=given, prog_name="sonant")
+    try:
+        build(wanted)(args=given, prog_name="sonant")
+    except KeyboardInterrupt:  # while a command is being imported; commands end by themselves (``ending``)
+        raise SystemExit(INTERRUPTED) from None
 
 
 def _version(wanted: bool) -> None:
