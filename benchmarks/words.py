@@ -7,9 +7,9 @@
 
 Heard are the 27 clips of pytest-audioeval (nine languages) and a corpus spoken by Kokoro: a paragraph of
 ``spec/paragraphs.json`` for each language, and four English ones in a row with pauses, longer than a window. Greedy,
-each package's own gates and temperature ladder, the language given. Errors are counted after folding case and
-punctuation: of words, in Japanese and Chinese of characters. What was heard is kept in ``build/bench/words.json``;
-``--again`` forgets the chosen systems first; first make the weights of the peers:
+each package's own gates and temperature ladder, the language given. Errors are counted after writing out figures and
+folding case and punctuation: of words, in Japanese and Chinese of characters. What was heard is kept in
+``build/bench/words.json``; ``--again`` forgets the chosen systems first. The peers' weights come from
 ``python benchmarks/convert.py build/bench/weights``.
 """
 
@@ -30,6 +30,8 @@ import sonant
 from sonant.audio import io
 from sonant.records import Audio
 from sonant.text.evaluation import edit_distance, fold
+from sonant.text.normalize import normalize
+from sonant.text.tokens import Spoken
 from systems import FasterWhisper, OpenaiWhisper, Sonant, System
 
 RESULTS, BEGIN, END = Path("RESULTS.md"), "<!-- words:begin -->", "<!-- words:end -->"
@@ -126,9 +128,17 @@ def spoken() -> list[Sound]:
     return [*kept, Sound(path, " ".join(one.text for one in parts), "en", "spoken")]
 
 
+def folded(text: str, language: str) -> str:
+    """Figures written out where the language has a normaliser here (not Polish); case and punctuation folded."""
+    code = {whisper: code for code, (whisper, _) in SPOKEN.items()}.get(language)
+    if code:
+        text = "".join(piece.text for piece in normalize([Spoken(text, (0, len(text)))], code))
+    return fold(text)
+
+
 def errors(sound: Sound, heard: str) -> tuple[int, int]:
     """Wrong, missing or added words (characters where the script has no spaces), and how many were said."""
-    said, heard = fold(sound.text), fold(heard)
+    said, heard = folded(sound.text, sound.language), folded(heard, sound.language)
     if sound.language in BY_CHARACTER:
         said, heard = said.replace(" ", ""), heard.replace(" ", "")
         return edit_distance(said, heard), len(said)
@@ -190,9 +200,9 @@ def differences(sounds: list[Sound], kept: dict[str, Any]) -> str:
             texts: dict[str, list[str]] = {}
             for name, heard in systems.items():
                 if sound.name in heard:
-                    texts.setdefault(fold(heard[sound.name]), []).append(name)
+                    texts.setdefault(folded(heard[sound.name], sound.language), []).append(name)
             if len(texts) > 1:
-                lines.append(f"\n{model}: {sound.name}\n  said: {fold(sound.text)}")
+                lines.append(f"\n{model}: {sound.name}\n  said: {folded(sound.text, sound.language)}")
                 lines += [
                     f"  {errors(sound, text)[0]} wrong: {text}\n      {', '.join(by)}" for text, by in texts.items()
                 ]
