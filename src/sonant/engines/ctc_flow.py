@@ -6,6 +6,7 @@ layers.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any
@@ -34,7 +35,8 @@ UNUSED = {  # only training reads them
 }
 LARGE = 500_000_000  # parameters from which a second packed copy of a network is too much
 PIECE_FRAMES = 25  # half a second heard at a time by the feature encoder of a large network
-POSITION_FRAMES = 100  # places of its positional convolution made at a time
+POSITION_FRAMES = 100  # places of the positional convolution made at a time
+ROUND_FRAMES = 32  # padded batches have a whole number of these
 KIND_OF_HEAD = {"ctc": "log_probs", "classifier": "classes", "pretraining": "states", "none": "states"}
 
 
@@ -56,13 +58,17 @@ class GraphCtc:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """See ``engines.base.Ctc``."""
         self.config.need("ctc")
-        if self.config.parameters > LARGE:
+        if self.config.parameters > LARGE and len(lengths) > 1:
             return self._row_by_row(waveforms, lengths, languages)
         feeds, frames = self._feeds(waveforms, lengths)
-        if languages is not None:
-            feeds |= self._language_feeds(languages)
-        (found,) = self._graph("languages" if languages is not None else "log_probs", "lengths" in feeds)(feeds)
-        return found, frames
+        kind = "log_probs" if languages is None else "languages"
+        own = {} if languages is None else self._language_feeds(languages)
+        if "lengths" in feeds:
+            (found,) = self._graph(kind, True)(feeds | own)
+        else:
+            hidden = self._hidden(feeds["waveforms"])
+            (found,) = self._graph(f"{kind} of hidden", False)({"hidden": hidden} | own)
+        return found[:, : frames.max()], frames
 
     def classify(self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """See ``engines.base.Ctc``."""
@@ -78,7 +84,7 @@ class GraphCtc:
         self.config.need("pretraining")
         feeds, frames = self._feeds(waveforms, lengths)
         (found,) = self._graph("units", "lengths" in feeds)(feeds)
-        return found, frames
+        return found[:, : frames.max()], frames
 
     def hidden_states(
         self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], layers: Sequence[int]
@@ -90,55 +96,54 @@ class GraphCtc:
         feeds, frames = self._feeds(waveforms, lengths)
         once = tuple(sorted(set(layers)))
         states = dict(zip(once, self._graph("states", "lengths" in feeds, once)(feeds), strict=True))
-        return np.stack([states[layer] for layer in layers]), frames
+        return np.stack([states[layer][:, : frames.max()] for layer in layers]), frames
 
     def _row_by_row(
         self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], languages: Sequence[str] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """``log_probs`` of a large network in little memory.
-
-        Padding would need a graph of its own, which packs all weights once more, a gigabyte for MMS; and one row of it
-        fills the CPU. Where nothing in the feature encoder looks across time, all before the layers hears pieces: the
-        first convolutions hold 15 MB for each second, and the positional one costs 25 MB for each new length.
+        """``log_probs`` of a large network: padding would need a graph of its own, which packs all weights once more, a
+        gigabyte for MMS; and one row of it fills the CPU.
         """
-        _, frames = self._feeds(waveforms, lengths)
-        found: list[NDArray[np.float32]] = []
-        kind = "log_probs" if languages is None else "languages"
-        for row, length in enumerate(lengths.tolist()):
-            own = {} if languages is None else self._language_feeds([languages[row]])
-            samples = np.ascontiguousarray(waveforms[row : row + 1, :length], np.float32)
-            if self.config.feat_extract_norm == "layer":
-                made = self._graph(f"{kind} of hidden", False)({"hidden": self._hidden(samples)} | own)
-            else:
-                made = self._graph(kind, False)({"waveforms": samples} | own)
-            found.append(made[0][0])
-        joined = np.full((len(found), int(frames.max()), max(row.shape[1] for row in found)), -np.inf, np.float32)
-        for place, log_probs in enumerate(found):
-            joined[place, : log_probs.shape[0], : log_probs.shape[1]] = log_probs
+        rows = [
+            self.log_probs(waveforms[row : row + 1, :length], lengths[row : row + 1], languages and [languages[row]])
+            for row, length in enumerate(lengths.tolist())
+        ]
+        frames = np.concatenate([counts for _, counts in rows])
+        symbols = max(found.shape[2] for found, _ in rows)
+        joined = np.full((len(rows), int(frames.max()), symbols), -np.inf, np.float32)
+        for place, (found, _) in enumerate(rows):
+            joined[place, : found.shape[1], : found.shape[2]] = found[0]
         return joined, frames
 
     def _hidden(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the first layer takes (1, F, D), of samples (1, n): projected features and their positions, in pieces.
+        """What the first layer takes (B, F, D), of samples (B, n): projected features and their positions.
 
-        A frame of the features depends on its own samples alone; the positional convolution looks ``kernel`` // 2
-        frames to the left and the rest to the right.
+        The positional convolution hears pieces of fixed length, because OpenVINO makes code for every length that it
+        sees, 25 MB each time in MMS; it looks ``kernel`` // 2 frames to the left and the rest to the right. In a large
+        network the feature encoder hears pieces too, where it doesn't look across time (group norm does): its first
+        convolutions hold 15 MB for each second.
         """
-        hop, field = self.config.samples_per_frame, self.config.receptive_field
         count, front = self.config.frames(samples.shape[1]), self._graph("projected", False)
-        pieces = [
-            front({"waveforms": np.ascontiguousarray(samples[:, start * hop : (stop - 1) * hop + field])})[0]
-            for start in range(0, count, PIECE_FRAMES)
-            for stop in [min(start + PIECE_FRAMES, count)]
-        ]
-        hidden = np.concatenate(pieces, 1)
+        whole = self.config.parameters <= LARGE or self.config.feat_extract_norm == "group"
+        hidden = front({"waveforms": samples})[0] if whole else self._front_in_pieces(samples, count, front)
         convolve, kernel = self._graph("position", False), self.config.num_conv_pos_embeddings
         surplus = -count % POSITION_FRAMES  # the last piece is filled with zeros
         wide = np.pad(hidden, ((0, 0), (kernel // 2, kernel - 1 - kernel // 2 + surplus), (0, 0)))
-        for start in range(0, count, POSITION_FRAMES):
-            piece = np.ascontiguousarray(wide[:, start : start + POSITION_FRAMES + kernel - 1])
+        for row, start in itertools.product(range(len(hidden)), range(0, count, POSITION_FRAMES)):
+            piece = np.ascontiguousarray(wide[row : row + 1, start : start + POSITION_FRAMES + kernel - 1])
             stop = min(start + POSITION_FRAMES, count)
-            hidden[:, start:stop] += convolve({"hidden": piece})[0][:, : stop - start]
+            hidden[row, start:stop] += convolve({"hidden": piece})[0][0, : stop - start]
         return hidden
+
+    def _front_in_pieces(self, samples: NDArray[np.float32], count: int, front: Run) -> NDArray[np.float32]:
+        """Projected features (B, count, D), each frame from its own samples alone."""
+        hop, field = self.config.samples_per_frame, self.config.receptive_field
+        pieces = []
+        for start in range(0, count, PIECE_FRAMES):
+            stop = min(start + PIECE_FRAMES, count)
+            piece = np.ascontiguousarray(samples[:, start * hop : (stop - 1) * hop + field])
+            pieces.append(front({"waveforms": piece})[0])
+        return np.concatenate(pieces, 1)
 
     def _feeds(
         self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]
@@ -151,6 +156,9 @@ class GraphCtc:
             raise BadInput(f"an utterance of {lengths.min()} samples is shorter than one frame of {least}")
         feeds: dict[str, NDArray[Any]] = {"waveforms": np.ascontiguousarray(waveforms, np.float32)}
         if (lengths != waveforms.shape[1]).any():
+            step = ROUND_FRAMES * self.config.samples_per_frame  # few lengths, so that few are made code for
+            surplus = -(waveforms.shape[1] - self.config.receptive_field) % step
+            feeds["waveforms"] = np.pad(feeds["waveforms"], ((0, 0), (0, surplus)))
             feeds["lengths"] = lengths.astype(np.int64)
         return feeds, np.array([self.config.frames(int(length)) for length in lengths])
 
