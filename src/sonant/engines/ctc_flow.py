@@ -61,20 +61,15 @@ class GraphCtc:
         if self.config.parameters > LARGE and len(lengths) > 1:
             return self._row_by_row(waveforms, lengths, languages)
         feeds, frames = self._feeds(waveforms, lengths)
-        kind = "log_probs" if languages is None else "languages"
         own = {} if languages is None else self._language_feeds(languages)
-        if "lengths" in feeds:
-            (found,) = self._graph(kind, True)(feeds | own)
-        else:
-            hidden = self._hidden(feeds["waveforms"])
-            (found,) = self._graph(f"{kind} of hidden", False)({"hidden": hidden} | own)
+        (found,) = self._run("log_probs" if languages is None else "languages", feeds, own)
         return found[:, : frames.max()], frames
 
     def classify(self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """See ``engines.base.Ctc``."""
         self.config.need("classifier")
         feeds, _ = self._feeds(waveforms, lengths)
-        (found,) = self._graph("classes", "lengths" in feeds)(feeds)
+        (found,) = self._run("classes", feeds)
         return np.asarray(found)
 
     def units(
@@ -95,8 +90,21 @@ class GraphCtc:
             raise BadInput(f"layer {wrong[0]} is out of range; allowed: 0 to {self.config.num_hidden_layers}")
         feeds, frames = self._feeds(waveforms, lengths)
         once = tuple(sorted(set(layers)))
-        states = dict(zip(once, self._graph("states", "lengths" in feeds, once)(feeds), strict=True))
+        states = dict(zip(once, self._run("states", feeds, states=once), strict=True))
         return np.stack([states[layer][:, : frames.max()] for layer in layers]), frames
+
+    def _run(
+        self,
+        kind: str,
+        feeds: dict[str, NDArray[Any]],
+        own: dict[str, NDArray[Any]] | None = None,
+        states: tuple[int, ...] | None = None,
+    ) -> list[NDArray[Any]]:
+        """Outputs of a kind of graph: of the whole one where there is padding, else of the layers over ``_hidden``."""
+        if "lengths" in feeds:
+            return self._graph(kind, True, states)(feeds | (own or {}))
+        hidden = self._hidden(feeds["waveforms"])
+        return self._graph(f"{kind} of hidden", False, states)({"hidden": hidden} | (own or {}))
 
     def _row_by_row(
         self, waveforms: NDArray[np.float32], lengths: NDArray[np.int64], languages: Sequence[str] | None
@@ -187,7 +195,7 @@ class GraphCtc:
 def template(
     config: Wav2Vec2Config, kind: str, padded: bool = False, states: tuple[int, ...] | None = None
 ) -> ModelProto:
-    """The graph of a kind: "log_probs", "languages" (both also "... of hidden"), "states", "classes" or "units"."""
+    """The graph of a kind: "log_probs", "languages", "states", "classes" (all also "... of hidden"), "units" ..."""
     if kind == "units":
         return quantiser(config, padded=padded)
     if kind == "projected":
@@ -195,7 +203,7 @@ def template(
     if kind == "position":
         return position(config, POSITION_FRAMES)
     form = Form(padded, folded=True, front=not kind.endswith(" of hidden"))
-    if kind == "classes":
+    if kind.startswith("classes"):
         return classifier(config, form=form)
     return recogniser(config, form=form, languages=kind.startswith("languages"), states=states)
 
