@@ -250,7 +250,7 @@ REAL = "həlˈO wˈɜɹld, ðɪs ɪz ɐ tˈɛst."
 
 @pytest.mark.weights
 @pytest.mark.parametrize(
-    ("dtype", "share", "tolerance"), [("fp32", 1.01, 5e-3), ("fp16", 0.52, 0.05), ("int8", 0.28, 0.5)]
+    ("dtype", "share", "tolerance"), [("fp32", 1.01, 5e-3), ("fp16", 0.52, 0.15), ("int8", 0.28, 0.3)]
 )
 def test_kokoro_onnx_speaks_with_it(dtype, share, tolerance, tmp_path):
     kokoro_onnx = pytest.importorskip("kokoro_onnx")
