@@ -4,8 +4,8 @@
 
 Kokoro speaks sentences of ``sonant.train.domain`` in many voices, blends and speeds; four voices and all test
 sentences are kept for the test alone. OUT receives the checkpoint (``model/``), the speech (``speech/``), and the
-learning curve (``curve.csv``, ``curve.png``). A run that was killed goes on where it was; the checkpoint of a run that
-is not finished opens as well.
+learning curve (``curve.csv``, and ``curve.png`` where matplotlib is installed). A run that was killed goes on where it
+was; the checkpoint of a run that is not finished opens as well.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -157,7 +158,8 @@ def main() -> None:
         trainer.load_state(chosen.out / "state.pt")
     console.print(f"{sum(parameter.numel() for parameter in net.parameters()) / 1e6:.2f} M parameters")
     train(trainer, chosen.out, (training, test), console)
-    plot(trainer.curve, chosen.out / "curve.png")
+    if find_spec("matplotlib"):
+        plot(trainer.curve, chosen.out / "curve.png")
     print(f"WER on held-out sentences and voices: {100 * (trainer.curve[-1].word_error_rate or 0):.2f} %")
 
 
