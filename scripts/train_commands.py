@@ -56,15 +56,17 @@ TEST_SENTENCES, TEST_SEED, TRAINING_SEED = 160, 1, 2
 SAVE_EVERY_S = 120.0  # of CPU time
 
 
-def speech(folder: Path, count: int, threads: int, console: Console) -> tuple[list[Utterance], list[Utterance]]:
-    """Training and test speech; what is on the disk already is kept."""
+def speech(
+    folder: Path, count: int, speed: tuple[float, float], threads: int, console: Console
+) -> tuple[list[Utterance], list[Utterance]]:
+    """Training and test speech; what is on the disk already is kept, at whatever speed it was made."""
     english = tuple(voice.name for voice in sonant.list_voices() if voice.name[0] in "ab")
     heard = tuple(voice for voice in english if voice not in TEST_VOICES)
     test_texts = sentences(TEST_SENTENCES, TEST_SEED)
     texts = sentences(count, TRAINING_SEED, frozenset(test_texts))
     castings = {
-        "test": (test_texts, Casting(TEST_VOICES, seed=TEST_SEED)),
-        "train": (texts, Casting(heard, blended=0.4, seed=TRAINING_SEED)),
+        "test": (test_texts, Casting(TEST_VOICES, speed=speed, seed=TEST_SEED)),
+        "train": (texts, Casting(heard, blended=0.4, speed=speed, seed=TRAINING_SEED)),
     }
     found = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -144,10 +146,11 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--sentences", type=int, default=1600, help="to train on")
     parser.add_argument("--hours", type=float, default=CtcRecipe.hours, help="of sound to hear in training")
+    parser.add_argument("--speed", type=float, nargs=2, default=Casting(()).speed, help="slowest and fastest speech")
     parser.add_argument("--threads", type=int, default=CtcRecipe.threads, help="CPU threads")
     chosen = parser.parse_args()
     console = Console(stderr=True)
-    training, test = speech(chosen.out / "speech", chosen.sentences, chosen.threads, console)
+    training, test = speech(chosen.out / "speech", chosen.sentences, tuple(chosen.speed), chosen.threads, console)
     hours = sum(utterance.duration_s for utterance in training) / 3600
     console.print(f"{len(training)} sentences, {hours:.2f} h of speech; test: {len(test)} sentences")
 
