@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from sonant.engines import binder
 from sonant.engines.engine_openvino.runtime import Compiled, core
 from sonant.errors import OutputError
 from sonant.weights import cache
@@ -65,7 +66,9 @@ class Blob:
             return None
         pages = np.memmap(path, np.uint8, "r")
         try:
-            model = core().import_model(ov.Tensor(pages, ov.Shape(pages.shape), ov.Type.u8), "CPU", self.properties)
+            with binder.forgetting([pages]):  # matrices are packed into copies one after the other
+                blob = ov.Tensor(pages, ov.Shape(pages.shape), ov.Type.u8)
+                model = core().import_model(blob, "CPU", self.properties)
         except RuntimeError as error:
             log.warning("the compiled model %s can't be used and is made again: %s", path, str(error).splitlines()[0])
             shutil.rmtree(self.folder, ignore_errors=True)
