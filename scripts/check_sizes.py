@@ -1,6 +1,7 @@
-"""Fail when a source file is over 600 lines: one file, one stage."""
+"""Fail when a file is over 600 lines (one file, one stage), or when two test files share a name (pytest takes one)."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 LIMIT = 600
@@ -13,4 +14,8 @@ long = {
 }
 for path, lines in long.items():
     print(f"{path}: {lines} lines, over {LIMIT}")
-sys.exit(bool(long))
+names = Counter(path.name for path in Path("tests").rglob("test_*.py"))
+twice = [name for name, count in names.items() if count > 1]
+for name in twice:
+    print(f"tests/**/{name}: two files of this name")
+sys.exit(bool(long or twice))

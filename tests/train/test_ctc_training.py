@@ -164,3 +164,10 @@ def test_harder_speech_has_the_noise_and_length_it_was_given() -> None:
         np.concatenate([clean, np.zeros(8000, np.float32)]), random
     )
     assert np.abs(room[len(clean) : len(clean) + 400]).max() > 1e-3  # it rings on
+
+
+def test_torch_is_left_as_it_was(toy: list[Utterance]) -> None:
+    threads = torch.get_num_threads()
+    Trainer(initialise(TINY, 0), VOCABULARY, recipe(0.001, measures=0, threads=threads + 1)).fit(toy, [])
+    assert torch.get_num_threads() == threads
+    assert torch.tensor([1e-40]).mul(1.0).item() > 0  # numbers below the normal ones still count

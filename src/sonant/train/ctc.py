@@ -16,8 +16,8 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -125,13 +125,24 @@ def initialise(config: Wav2Vec2Config, seed: int) -> Wav2Vec2ForCTC:
     return net
 
 
+@contextmanager
+def _settings(threads: int) -> Iterator[None]:
+    """Torch's settings of the process while a network learns; they are as they were afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # young gradients are full of denormals, which cost some CPUs 100 times as much
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(before)
+
+
 class Trainer:
     """One run: a network, its vocabulary, its speech."""
 
     def __init__(self, net: Wav2Vec2ForCTC, vocabulary: CtcVocabulary, recipe: CtcRecipe) -> None:
         """Prepare the optimiser; matrices decay, vectors don't."""
-        torch.set_num_threads(recipe.threads)
-        torch.set_flush_denormal(True)  # young gradients are full of denormals, which cost some CPUs 100 times as much
         self.net, self.vocabulary, self.recipe = net, vocabulary, recipe
         self.mean = copy.deepcopy(net).eval()
         matrices = [parameter for parameter in net.parameters() if parameter.ndim > 1]
@@ -165,6 +176,17 @@ class Trainer:
         """
         if not training:
             raise BadInput("no utterance to train on")
+        with _settings(self.recipe.threads):
+            self._learn(training, held_out, report)
+        return self.curve
+
+    def _learn(
+        self,
+        training: Sequence[Utterance],
+        held_out: Sequence[Utterance],
+        report: Callable[[Progress], None] | None,
+    ) -> None:
+        """``fit``, under torch's settings for it."""
         sounds = list(load(training))
         losses: list[float] = []
         measured = math.floor(self.done * self.recipe.measures)
@@ -182,7 +204,6 @@ class Trainer:
                 self._note(float(np.mean(losses[-20:])), error_rate, report)
                 if self.done >= 1.0:
                     break
-        return self.curve
 
     def _note(self, loss: float, error_rate: float | None, report: Callable[[Progress], None] | None) -> None:
         """Add a point to the learning curve."""
