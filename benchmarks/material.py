@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,8 @@ class Item:
             asked["audio"] = self.audio
         elif asked["do"] == "stream":
             asked["text"] = self.text
-        elif asked["do"] in ("speak", "speak_many", "speak_each"):
-            asked["phonemes"] = list(self.parts) if self.parts else self.phonemes
+        elif asked["do"] in ("speak", "speak_many"):
+            asked["phonemes"] = list(self.parts) if asked["do"] == "speak_many" else self.phonemes
             asked["out"] = str(out / f"{row.id}.{label}.{self.name}.wav".replace(" ", "_"))
         return asked
 
@@ -57,13 +56,17 @@ def material(kind: str, out: Path) -> list[Item]:
     return kinds[kind](out)
 
 
-def clips(_out: Path) -> list[Item]:
-    """The English clips of pytest-audioeval."""
-    folder = resources.files("pytest_audioeval")
+def clips(out: Path) -> list[Item]:
+    """The English clips of pytest-audioeval, as every system reads them: 16 kHz, 16 bits."""
+    import pytest_audioeval
+
+    folder = Path(pytest_audioeval.__path__[0])
     found = []
-    for path in sorted(Path(str(folder)).rglob("en/*.wav")):
+    for path in sorted(folder.rglob("en/*.wav")):
         text = path.with_suffix(".txt").read_text(encoding="utf-8").strip()
-        found.append(Item(path.stem, text, io.duration_s(path), str(path)))
+        plain = out / f"clip.{path.name}"
+        io.write(plain, io.read(path, 16000))
+        found.append(Item(path.stem, text, io.duration_s(plain), str(plain)))
     if not found:
         raise FileNotFoundError(f"no English clips under {folder}")
     return found

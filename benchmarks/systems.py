@@ -109,7 +109,7 @@ class FasterWhisper:
         network = self.model.model
         encoded = network.encode(ctranslate2.StorageView.from_array(features))
         (made,) = network.generate(
-            encoded, [PROMPT], beam_size=1, max_length=tokens + len(PROMPT), suppress_tokens=[EOT], suppress_blank=False
+            encoded, [PROMPT], beam_size=1, max_length=2 * tokens, suppress_tokens=[EOT], suppress_blank=False
         )
         return len(made.sequences_ids[0])
 
