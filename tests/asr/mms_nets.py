@@ -6,24 +6,12 @@ import numpy as np
 import torch
 from safetensors.numpy import save as save_bytes
 from safetensors.torch import save_file
+from tests.wav2vec2_sizes import SMALL_LAYER
 
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.net_torch import Wav2Vec2ForCTC, Wav2Vec2ForSequenceClassification
 
-SIZES = {
-    "model_type": "wav2vec2",
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "conv_dim": [16] * 7,
-    "num_conv_pos_embeddings": 8,
-    "num_conv_pos_embedding_groups": 2,
-    "feat_extract_norm": "layer",
-    "do_stable_layer_norm": True,
-    "conv_bias": True,
-}
-MMS = SIZES | {"architectures": ["Wav2Vec2ForCTC"], "vocab_size": 10, "adapter_attn_dim": 4, "pad_token_id": 0}
+MMS = SMALL_LAYER | {"architectures": ["Wav2Vec2ForCTC"], "vocab_size": 10, "adapter_attn_dim": 4, "pad_token_id": 0}
 ALPHABETS = {  # symbols of each adapter's head
     "pol": ["<pad>", "<s>", "</s>", "<unk>", "|", *"aeiozż"],
     "fra": ["<pad>", "<s>", "</s>", "<unk>", "|", *"éàuop"],
@@ -67,7 +55,7 @@ def write_lid(folder, labels, heard):
     """A classifier whose bias makes it hear one label in anything."""
     torch.manual_seed(1)
     folder.mkdir(parents=True, exist_ok=True)
-    config = SIZES | {
+    config = SMALL_LAYER | {
         "architectures": ["Wav2Vec2ForSequenceClassification"],
         "classifier_proj_size": 12,
         "id2label": {str(index): label for index, label in enumerate(labels)},

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.wav2vec2_sizes import SMALL
 from typer.testing import CliRunner
 
 from sonant.audio import io
@@ -16,17 +17,7 @@ from sonant.models.wav2vec2.pretrain_torch import Wav2Vec2ForPreTraining
 from sonant.records import Audio
 
 SYMBOLS = ["<pad>", "|", "'", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
-TINY = {
-    "model_type": "wav2vec2",
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "conv_dim": [16] * 7,
-    "num_conv_pos_embeddings": 8,
-    "num_conv_pos_embedding_groups": 2,
-    "vocab_size": len(SYMBOLS),
-}
+TINY = SMALL | {"vocab_size": len(SYMBOLS)}
 
 
 @pytest.fixture

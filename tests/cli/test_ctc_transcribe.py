@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from tests.cli.conftest import sound
+from tests.wav2vec2_sizes import SMALL
 
 from sonant.audio import io
 from sonant.models.wav2vec2.config import Wav2Vec2Config
@@ -14,18 +15,7 @@ from sonant.models.wav2vec2.net_torch import Wav2Vec2ForCTC
 from sonant.records import Audio
 
 SYMBOLS = ["<pad>", "|", "'", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
-TINY = {
-    "architectures": ["Wav2Vec2ForCTC"],
-    "model_type": "wav2vec2",
-    "hidden_size": 24,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "conv_dim": [16] * 7,
-    "num_conv_pos_embeddings": 8,
-    "num_conv_pos_embedding_groups": 2,
-    "vocab_size": len(SYMBOLS),
-}
+TINY = SMALL | {"architectures": ["Wav2Vec2ForCTC"], "num_hidden_layers": 1, "vocab_size": len(SYMBOLS)}
 ARPA = "\\data\\\nngram 1=4\n\n\\1-grams:\n-1 <s>\n-1 </s>\n-1 <unk>\n-0.5 A\n\n\\end\\\n"
 
 

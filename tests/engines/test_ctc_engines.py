@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
+from tests.wav2vec2_sizes import SMALL_LAYER
 
 from sonant.engines import ctc_flow
 from sonant.engines.base import EngineOptions
@@ -15,18 +16,8 @@ from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.net_torch import Wav2Vec2ForCTC
 from sonant.weights.checkpoint import Checkpoint
 
-MMS = {
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "conv_dim": [16] * 7,
-    "num_conv_pos_embeddings": 8,
-    "num_conv_pos_embedding_groups": 2,
+MMS = SMALL_LAYER | {
     "vocab_size": 10,
-    "feat_extract_norm": "layer",
-    "do_stable_layer_norm": True,
-    "conv_bias": True,
     "adapter_attn_dim": 4,
 }
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.wav2vec2_sizes import SMALL_LAYER
 
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import open_engine
@@ -21,17 +22,7 @@ NETS = {
     "Wav2Vec2Model": Headless,
 }
 
-TINY = {
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "conv_dim": [16] * 7,
-    "num_conv_pos_embeddings": 8,
-    "num_conv_pos_embedding_groups": 2,
-    "feat_extract_norm": "layer",
-    "do_stable_layer_norm": True,
-    "conv_bias": True,
+TINY = SMALL_LAYER | {
     "classifier_proj_size": 12,
     "num_codevectors_per_group": 20,
     "codevector_dim": 16,

@@ -1,6 +1,7 @@
 """Every Kokoro engine and dtype against torch float32, over all that the protocol offers."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 
 import ml_dtypes
 import numpy as np
@@ -28,14 +29,7 @@ def checkpoint(tmp_path_factory):
 @pytest.fixture(scope="module")
 def opened(checkpoint):
     """Engines by name, opened once."""
-    made = {}
-
-    def get(name):
-        if name not in made:
-            made[name] = open_named(checkpoint, name)
-        return made[name]
-
-    return get
+    return cache(partial(open_named, checkpoint))
 
 
 @pytest.fixture(scope="module")

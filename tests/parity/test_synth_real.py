@@ -2,6 +2,7 @@
 
 import warnings
 from contextlib import contextmanager
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -34,14 +35,7 @@ def checkpoint():
 
 @pytest.fixture(scope="module")
 def opened(checkpoint):
-    made = {}
-
-    def get(name):
-        if name not in made:
-            made[name] = open_named(checkpoint, name)
-        return made[name]
-
-    return get
+    return cache(partial(open_named, checkpoint))
 
 
 def asked(checkpoint, voice, words, speed, seed=0):

@@ -75,9 +75,13 @@ def detect() -> Cpu:
     )
 
 
-def auto_dtype() -> tuple[str, str]:
-    """What "auto" means for one network of large matrices: dtype and reason."""
-    if detect().bfloat16:
+def auto_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
+    """What "auto" means for one network of large matrices: dtype and reason.
+
+    Args:
+        bfloat16: whether the CPU multiplies bfloat16, where a runtime knows it; None to look.
+    """
+    if detect().bfloat16 if bfloat16 is None else bfloat16:
         return "bfloat16", "the CPU multiplies bfloat16"
     return "float32", "the CPU has no bfloat16 arithmetic"
 

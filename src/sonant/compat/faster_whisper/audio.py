@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.audio import io
+from sonant.compat.whisper import audio
 
 __all__ = ["decode_audio", "pad_or_trim"]
 
@@ -27,9 +28,4 @@ def decode_audio(
 
 def pad_or_trim(array: NDArray[np.float32], length: int = 3000, *, axis: int = -1) -> NDArray[np.float32]:
     """The array with ``axis`` cut, or filled with zeros, to ``length``."""
-    size = array.shape[axis]
-    if size > length:
-        return np.take(array, np.arange(length), axis)
-    filled = [(0, 0)] * array.ndim
-    filled[axis] = (0, length - size)
-    return np.pad(array, filled)
+    return audio.pad_or_trim(array, length, axis=axis)

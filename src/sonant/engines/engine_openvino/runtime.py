@@ -93,8 +93,7 @@ def plan(options: EngineOptions, group: int = 0) -> Plan:
         raise BadInput(f"the openvino engine runs on the CPU; device {options.device!r} needs --engine torch")
     dtype, reason = options.dtype, "asked for"
     if dtype == "auto":
-        dtype = "bfloat16" if has_bfloat16() else "float32"
-        reason = "the CPU multiplies bfloat16" if has_bfloat16() else "the CPU has no bfloat16 arithmetic"
+        dtype, reason = cpu.auto_dtype(has_bfloat16())
     if dtype not in ("float32", "bfloat16", "int8"):
         raise BadInput(f"the openvino engine has no {dtype}; allowed: auto, float32, bfloat16, int8")
     if dtype == "bfloat16" and not has_bfloat16():
