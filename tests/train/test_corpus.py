@@ -7,7 +7,7 @@ import pytest
 
 import sonant
 from sonant.errors import CorruptFile
-from sonant.train.corpus import LEXICON, Casting, plan, speak
+from sonant.train.corpus import LEXICON, MARGIN_S, Casting, plan, speak
 from sonant.train.data import Utterance, read_manifest, write_manifest
 from sonant.train.domain import COMMANDS, sentences
 from sonant.tts.pipeline import Speaker
@@ -42,6 +42,35 @@ def test_plan_casts_every_text_once_and_blends_within_an_accent() -> None:
     assert 20 < len(blends) < 80
     assert all("bm_" not in voice for voice in blends)  # the only British voice finds no fellow
     assert all(0.9 <= call.speed <= 1.2 for call in calls)
+
+
+def test_guests_speak_either_accent_and_a_batch_keeps_to_one() -> None:
+    casting = Casting(VOICES, ("jf_alpha", "im_nicola"), guest_share=0.5, blended=0.5, seed=5)
+    calls = plan(sentences(400, seed=4), casting)
+    assert {call.accent for call in calls} == {"a", "b"}
+    for call in calls:
+        names = {name.split("(")[0] for voice in call.voices for name in voice.split("+")}
+        assert all(name[0] in (call.accent, "j", "i") for name in names)
+    by_guests = [voice for call in calls for voice in call.voices if voice[0] in "ij"]
+    assert 150 < len(by_guests) < 250
+    assert any("+" in voice and voice[0] == "j" and "+af_" in voice for voice in by_guests)
+
+
+def test_what_was_made_knows_its_words_and_phones(tmp_path: Path) -> None:
+    tts = sonant.load_tts(engine="fake")
+    made = speak(plan(["OPEN THE DOOR", "TWENTY TWO"], Casting(("bf_emma",))), lambda: tts, tmp_path)
+    for utterance in made:
+        assert " ".join(word for word, _, _ in utterance.words) == utterance.text
+        times = [time for _, *both in utterance.phones for time in both]
+        assert times == sorted(times)
+        assert times[0] >= 0
+        assert times[-1] <= utterance.duration_s
+    twenty = "".join(symbol for symbol, _, _ in made[0].phones)
+    assert twenty == "twɛntitu", "no stress, no length, no space"
+    first, second = made[0].words
+    inside = [symbol for symbol, start_s, _ in made[0].phones if start_s >= second[1] - 0.02]
+    assert inside == ["t", "u"]
+    assert first[1] == pytest.approx(MARGIN_S[0], abs=0.01)
 
 
 def test_speaking_goes_on_after_a_kill_and_makes_nothing_twice(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Training itself: what is made harder, what a step teaches, and that a killed run ends like one that was not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.records import Audio
 from sonant.text.evaluation import word_errors
 from sonant.text.vocab import CtcVocabulary
-from sonant.train.ctc import CtcRecipe, Trainer, initialise
+from sonant.train import targets
+from sonant.train.ctc import CtcRecipe, Trainer
 from sonant.train.data import Augment, Stringing, Utterance, batches
+from sonant.train.initial import filters, initialise
 
 VOCABULARY = CtcVocabulary(("<pad>", "<unk>", "|", "A", "B", "C"))
 TINY = Wav2Vec2Config(
@@ -33,7 +36,8 @@ TINY = Wav2Vec2Config(
     num_conv_pos_embedding_groups=2,
     mask_time_prob=0.0,
 )
-PLAIN = Augment(speed=0.05, gain_db=3.0, noise_share=0.0, room_share=0.0)
+DRY = Augment(speed=0.0, gain_db=0.0, noise_share=0.0, room_share=0.0, tone_db=0.0, holes=0)  # changes nothing
+PLAIN = replace(DRY, speed=0.05, gain_db=3.0)
 
 
 def tone(letter: str, seconds: float = 0.25) -> NDArray[np.float32]:
@@ -62,7 +66,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> list[Utterance]:
 
 def recipe(hours: float, **changes: object) -> CtcRecipe:
     settings = {"batch_s": 4.0, "peak_rate": 4e-3, "averaged": 0.05, "measures": 2, "threads": 1, "bfloat16": False}
-    return CtcRecipe(hours=hours, augment=PLAIN, **{**settings, **changes})  # type: ignore[arg-type]
+    return CtcRecipe(hours=hours, **{**settings, "augment": PLAIN, **changes})  # type: ignore[arg-type]
 
 
 def test_a_toy_language_is_learned_and_the_folder_opens_like_any_checkpoint(
@@ -148,21 +152,96 @@ def test_strings_hold_every_utterance_once_and_their_times_move_along(toy: list[
         assert np.abs(heard - tone(letter)[: len(heard)]).max() < 1e-3
 
 
+def test_a_cut_keeps_whole_words_and_their_times(toy: list[Utterance]) -> None:
+    random = np.random.default_rng(2)
+    longest = max(toy, key=lambda one: len(one.words))
+    longest = replace(longest, phones=longest.words)
+    samples = io.read(longest.audio, 16_000).samples
+    stringing = Stringing(gap_s=(0.0, 0.0), cut_share=1.0)
+    counts = set()
+    for _ in range(30):
+        cut, kept = stringing.join([longest], [samples], random)
+        counts.add(len(cut.words))
+        assert cut.text in longest.text
+        assert cut.phones == cut.words
+        for letter, start_s, end_s in cut.words:
+            heard = kept[round(start_s * 16_000) : round(end_s * 16_000)]
+            assert np.abs(heard - tone(letter)[: len(heard)]).max() < 1e-3
+    assert counts == {1, 2, 3}
+
+
+def test_frame_targets_follow_the_times() -> None:
+    one = Utterance(
+        Path("x"), "AB C", 1.0, (("AB", 0.2, 0.4), ("C", 0.5, 0.7)), phones=(("k", 0.2, 0.4), ("s", 0.5, 0.7))
+    )
+    spelled = targets.letters(one, VOCABULARY, 2.0, 0.1, 20)  # twice as long as when the times were taken
+    assert [VOCABULARY.symbols[symbol] for symbol in spelled[4:14]] == [
+        "A",
+        "<pad>",
+        "B",
+        "<pad>",
+        "<pad>",
+        "|",
+        "C",
+        "C",
+        "C",
+        "<pad>",
+    ]
+    sounded = targets.phones(one, {"k": 1, "s": 2}, 2.0, 0.1, 20)
+    assert sounded.tolist() == [0] * 4 + [1] * 4 + [0] * 2 + [2] * 4 + [0] * 6
+    silent = replace(one, words=(), phones=())
+    assert (targets.letters(silent, VOCABULARY, 1.0, 0.1, 5) == targets.UNKNOWN).all()
+    assert (targets.phones(silent, {}, 1.0, 0.1, 5) == targets.UNKNOWN).all()
+
+
+def test_holes_and_colour_change_the_spectrum_alone() -> None:
+    random = np.random.default_rng(3)
+    noise = 0.1 * random.standard_normal(16_000).astype(np.float32)
+    coloured, stretch = replace(DRY, tone_db=6.0, holes=2)(noise, random)
+    assert stretch == 1.0
+    assert len(coloured) == len(noise)
+    before, after = (np.abs(np.fft.rfft(sound)[:-1]).reshape(-1, 25) ** 2 for sound in (noise, coloured))
+    gains_db = 10 * np.log10(after.mean(1) / before.mean(1))
+    assert gains_db.max() < 7.0
+    assert np.ptp(gains_db) > 3.0
+
+
+def test_phones_are_taught_half_way_and_two_workers_learn_what_one_does(toy: list[Utterance]) -> None:
+    phoned = [replace(one, phones=one.words) for one in toy]
+    nets = []
+    for threads in (1, 2):
+        whole = recipe(
+            0.004,
+            batch_s=100.0,
+            threads=threads,
+            phones=1.0,
+            augment=DRY,
+            stringing=Stringing(share=0.0, gap_s=(0.0, 0.0), cut_share=0.0),
+        )
+        torch.manual_seed(0)
+        trainer = Trainer(initialise(TINY, 1), VOCABULARY, whole, "ABC")
+        trainer.fit(phoned, phoned[:2])
+        nets.append(trainer)
+    assert nets[0].step == nets[1].step == 1
+    assert nets[0].curve[0].loss == pytest.approx(nets[1].curve[0].loss, rel=1e-4)
+    assert all((head.grad is not None and head.grad.any()) for head in nets[0].phone_head.parameters())
+    for one, other in zip(nets[0].parameters, nets[1].parameters, strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-3, atol=1e-5)
+
+
 def test_harder_speech_has_the_noise_and_length_it_was_given() -> None:
     clean = np.tile(tone("B", 0.5), 2)
     random = np.random.default_rng(3)
-    noisy = Augment(speed=0.0, gain_db=0.0, noise_db=(10.0, 10.0), noise_share=1.0, room_share=0.0)
+    noisy = replace(DRY, noise_db=(10.0, 10.0), noise_share=1.0)
     samples, stretch = noisy(clean, random)
     noise = samples - clean
     assert stretch == 1.0
     assert 10 * np.log10((clean**2).mean() / (noise**2).mean()) == pytest.approx(10.0, abs=1.0)
-    slower, stretch = Augment(speed=0.2, gain_db=0.0, noise_share=0.0, room_share=0.0)(clean, random)
+    slower, stretch = replace(DRY, speed=0.2)(clean, random)
     assert len(slower) == int(len(clean) * stretch)
     peak = np.abs(np.fft.rfft(slower)).argmax() * 16_000 / len(slower)
     assert peak == pytest.approx(900 / stretch, rel=0.01)
-    room, _ = Augment(speed=0.0, gain_db=0.0, noise_share=0.0, room_share=1.0)(
-        np.concatenate([clean, np.zeros(8000, np.float32)]), random
-    )
+    room, _ = replace(DRY, room_share=1.0)(np.concatenate([clean, np.zeros(8000, np.float32)]), random)
     assert np.abs(room[len(clean) : len(clean) + 400]).max() > 1e-3  # it rings on
 
 
@@ -171,3 +250,17 @@ def test_torch_is_left_as_it_was(toy: list[Utterance]) -> None:
     Trainer(initialise(TINY, 0), VOCABULARY, recipe(0.001, measures=0, threads=threads + 1)).fit(toy, [])
     assert torch.get_num_threads() == threads
     assert torch.tensor([1e-40]).mul(1.0).item() > 0  # numbers below the normal ones still count
+
+
+def test_a_long_first_convolution_begins_as_a_filter_bank() -> None:
+    bank = filters(24, 400)
+    spectrum = np.abs(np.fft.rfft(bank, 16_000))
+    peaks = spectrum.argmax(1)
+    assert (np.abs(np.diff(peaks.reshape(6, 4), axis=1)) <= 5).all()  # four phases of one band, Hz
+    assert (np.diff(peaks[::4]) > 0).all()
+    hum = 0.1 * np.cos(2 * np.pi * peaks[8] * np.arange(400) / 16_000 + np.linspace(0, 6, 50)[:, None])
+    loudness = np.maximum(hum @ bank[8:12].T, 0).sum(1)
+    assert loudness.max() < 1.5 * loudness.min()  # whatever the phase
+    config = replace(TINY, conv_dim=(24, 16, 24), conv_kernel=(400, 8, 4))
+    first = initialise(config, 0).wav2vec2.feature_extractor.get_parameter("conv_layers.0.conv.weight")
+    np.testing.assert_array_equal(first[:, 0].detach().numpy(), bank)

@@ -1,10 +1,10 @@
 """Training a CTC recogniser of the wav2vec 2.0 family, from scratch or from a checkpoint, on a CPU.
 
 CTC loss after Graves et al. 2006; spans of frames are masked in the latent space as wav2vec 2.0 fine-tuning does
-(Baevski et al. 2020, section 4.3). Where the words' times are known, frame targets are taught beside CTC: each letter
-gets its share of its word. They carry the network past the long plateau at which CTC alone writes nothing but blanks,
-and a small rest of them keeps its letters where they are spoken. What is kept is a running mean of the weights
-(Polyak and Juditsky 1992).
+(Baevski et al. 2020, section 4.3). Where times are known, frame targets are taught beside CTC (``targets``): letters to
+the head, which carries the network past the long plateau at which CTC alone writes nothing but blanks, and phones to a
+layer half-way, through a head of its own that is not kept. A small rest of the former keeps letters where they are
+spoken. What is kept is a running mean of the weights (Polyak and Juditsky 1992).
 
 A run is measured in hours of sound heard, not in time, so that pauses don't matter; it can be killed and goes on.
 """
@@ -17,7 +17,8 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -31,18 +32,20 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from sonant.asr.ctc import normalise
 from sonant.decode.ctc import greedy
 from sonant.errors import BadInput
-from sonant.models.wav2vec2.config import SAMPLE_RATE, Wav2Vec2Config
+from sonant.models.wav2vec2.config import SAMPLE_RATE
 from sonant.models.wav2vec2.net_torch import Wav2Vec2ForCTC
 from sonant.models.wav2vec2.pretrain_torch import sample_masks
 from sonant.text.evaluation import word_errors
 from sonant.text.vocab import CtcVocabulary
+from sonant.train import targets
 from sonant.train.data import Augment, Stringing, Utterance, batches, load
 from sonant.train.snapshot import read_state, write_folder, write_state
 
-__all__ = ["CtcRecipe", "Progress", "Trainer", "initialise"]
+__all__ = ["CtcRecipe", "Progress", "Trainer"]
 
 log = logging.getLogger(__name__)
-BLANK_SHARE = 0.35  # of each letter's time that the frame targets call blank, so that CTC's peaks come easily
+Hard = tuple[Utterance, NDArray[np.float32], float]
+"""What is said, the samples made harder, by how much they became longer."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ class CtcRecipe:
     Attributes:
         hours: of sound to hear; the learning rate follows it, so a run that reaches them ends well.
         warmup: share of them in which the learning rate rises.
-        framed: share of them in which the weight of the frame targets falls from 1 to ``framed_rest``.
+        framed: share of them in which the weight of the letters' frame targets falls from 1 to ``framed_rest``.
         framed_rest: their weight from there on.
+        phones: weight of the phones' frame targets, all the way.
         masked_from: share of them after which frames are masked.
         peak_rate: largest learning rate.
         weight_decay: of AdamW, on matrices alone.
@@ -62,7 +66,7 @@ class CtcRecipe:
         averaged: share of the steps so far that the running mean of the weights spans.
         measures: times that the held-out speech is measured on the way.
         seed: of weights, order and augmentation.
-        threads: CPU threads.
+        threads: parts of a batch that are learned at once, each on a CPU thread of its own.
         bfloat16: run the network in bfloat16 where the CPU has it.
         augment: what makes the speech harder.
         stringing: how utterances are joined.
@@ -72,10 +76,11 @@ class CtcRecipe:
     warmup: float = 0.05
     framed: float = 1.0
     framed_rest: float = 0.1
+    phones: float = 0.5
     masked_from: float = 0.15
     peak_rate: float = 1.5e-3
     weight_decay: float = 0.05
-    batch_s: float = 12.0
+    batch_s: float = 24.0
     clip: float = 1.0
     averaged: float = 0.04
     measures: int = 20
@@ -98,6 +103,16 @@ class CtcRecipe:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What a part of a batch teaches: gradients of its summed loss, that loss, its frames, its seconds of sound."""
+
+    gradients: tuple[Tensor | None, ...]
+    loss: float
+    frames: int
+    heard_s: float
+
+
+@dataclass(frozen=True)
 class Progress:
     """Where a run stands: hours heard, share of all, step, CPU time so far, loss of the last steps, measured WER."""
 
@@ -109,44 +124,47 @@ class Progress:
     word_error_rate: float | None = None
 
 
-def initialise(config: Wav2Vec2Config, seed: int) -> Wav2Vec2ForCTC:
-    """A fresh network: truncated-normal matrices, He-scaled convolutions, residual outputs scaled down with depth."""
-    torch.manual_seed(seed)
-    net = Wav2Vec2ForCTC(config)
-    for name, parameter in net.named_parameters():
-        if parameter.ndim == 2:
-            nn.init.trunc_normal_(parameter, std=parameter.shape[1] ** -0.5)
-        elif parameter.ndim == 3 and "pos_conv" not in name:
-            nn.init.kaiming_normal_(parameter)
-        if name.endswith(("out_proj.weight", "output_dense.weight")):
-            parameter.data.mul_((2 * config.num_hidden_layers) ** -0.5)
-        if name.endswith(".bias") and "norm" not in name:
-            nn.init.zeros_(parameter)
-    return net
-
-
 @contextmanager
-def _settings(threads: int) -> Iterator[None]:
-    """Torch's settings of the process while a network learns; they are as they were afterwards."""
+def _workers(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that each compute alone: small matrices gain more from it than from threads within an operation.
+
+    Torch's settings of the process are afterwards as they were.
+    """
+
+    def alone() -> None:
+        torch.set_num_threads(1)
+        torch.set_flush_denormal(True)  # young gradients are full of denormals, which cost some CPUs 100 times as much
+
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)  # young gradients are full of denormals, which cost some CPUs 100 times as much
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(before)
+    # Short rows: plain attention is several times as fast backwards as the fused one of the CPU.
+    with sdpa_kernel(SDPBackend.MATH), ThreadPoolExecutor(threads, initializer=alone) as pool:
+        try:
+            yield pool
+        finally:
+            torch.set_num_threads(before)
 
 
 class Trainer:
     """One run: a network, its vocabulary, its speech."""
 
-    def __init__(self, net: Wav2Vec2ForCTC, vocabulary: CtcVocabulary, recipe: CtcRecipe) -> None:
-        """Prepare the optimiser; matrices decay, vectors don't."""
+    def __init__(
+        self, net: Wav2Vec2ForCTC, vocabulary: CtcVocabulary, recipe: CtcRecipe, phones: Sequence[str] = ()
+    ) -> None:
+        """Prepare the optimiser; matrices decay, vectors don't.
+
+        Args:
+            net: to train, in place.
+            vocabulary: what its head writes.
+            recipe: how.
+            phones: all that the training speech names; without any, none are taught.
+        """
         self.net, self.vocabulary, self.recipe = net, vocabulary, recipe
         self.mean = copy.deepcopy(net).eval()
-        matrices = [parameter for parameter in net.parameters() if parameter.ndim > 1]
-        vectors = [parameter for parameter in net.parameters() if parameter.ndim <= 1]
+        self.phones = {symbol: number for number, symbol in enumerate(phones, 1)}
+        self.phone_head = nn.Linear(net.config.hidden_size, 1 + len(phones))
+        self.parameters = [*net.parameters(), *(self.phone_head.parameters() if phones else ())]
+        matrices = [parameter for parameter in self.parameters if parameter.ndim > 1]
+        vectors = [parameter for parameter in self.parameters if parameter.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), eps=1e-8, fused=True)
         self.random = np.random.default_rng(recipe.seed)
@@ -176,17 +194,18 @@ class Trainer:
         """
         if not training:
             raise BadInput("no utterance to train on")
-        with _settings(self.recipe.threads):
-            self._learn(training, held_out, report)
+        with _workers(self.recipe.threads) as pool:
+            self._learn(pool, training, held_out, report)
         return self.curve
 
     def _learn(
         self,
+        pool: ThreadPoolExecutor,
         training: Sequence[Utterance],
         held_out: Sequence[Utterance],
         report: Callable[[Progress], None] | None,
     ) -> None:
-        """``fit``, under torch's settings for it."""
+        """``fit``, with its workers."""
         sounds = list(load(training))
         losses: list[float] = []
         measured = math.floor(self.done * self.recipe.measures)
@@ -195,7 +214,8 @@ class Trainer:
             lengths = [sum(training[i].duration_s for i in string) for string in strings]
             for group in batches(lengths, self.recipe.batch_s, self.random):
                 started = time.process_time()
-                losses.append(self._step([self._string(strings[place], training, sounds) for place in group]))
+                joined = [[(training[i], sounds[i]) for i in strings[place]] for place in group]
+                losses.append(self._step(pool, joined))
                 self.cpu_s += time.process_time() - started
                 error_rate = None
                 if math.floor(self.done * self.recipe.measures) > measured:
@@ -213,59 +233,89 @@ class Trainer:
         if report:
             report(point)
 
-    def _string(
-        self, string: Sequence[int], training: Sequence[Utterance], sounds: Sequence[NDArray[np.float32]]
-    ) -> tuple[Utterance, NDArray[np.float32], float]:
-        """Joined and made harder: what is said, the samples, by how much they became longer."""
-        stringing = self.recipe.stringing
-        utterance, samples = stringing.join([training[i] for i in string], [sounds[i] for i in string], self.random)
-        samples, stretch = self.recipe.augment(samples, self.random)
-        return utterance, samples, stretch
+    def _step(
+        self, pool: ThreadPoolExecutor, strings: Sequence[Sequence[tuple[Utterance, NDArray[np.float32]]]]
+    ) -> float:
+        """One update; the loss a frame. Each worker learns a part of the batch; their gradients are added."""
+        parts = [
+            part for part in (strings[worker :: self.recipe.threads] for worker in range(self.recipe.threads)) if part
+        ]
+        self.net.train()
+        learned = list(pool.map(self._part, parts, self.random.integers(2**63, size=len(parts)).tolist()))
+        frames = sum(part.frames for part in learned)
+        for parameter, *gradients in zip(self.parameters, *(part.gradients for part in learned), strict=True):
+            known = [gradient for gradient in gradients if gradient is not None]
+            parameter.grad = sum(known[1:], start=known[0]) / frames if known else None
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.rate(self.done)
+        nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
+        self.optimiser.step()
+        self.step += 1
+        self.heard_s += sum(part.heard_s for part in learned)
+        self._average()
+        return sum(part.loss for part in learned) / frames
 
-    def _step(self, hard: Sequence[tuple[Utterance, NDArray[np.float32], float]]) -> float:
-        """One update; the loss a frame."""
-        recipe, done = self.recipe, self.done
-        scores, frames = self._scores([samples for _, samples, _ in hard], done >= recipe.masked_from)
-        targets = [self.vocabulary.encode(utterance.text) for utterance, _, _ in hard]
-        spelled = functional.ctc_loss(
+    def _part(self, strings: Sequence[Sequence[tuple[Utterance, NDArray[np.float32]]]], seed: int) -> Part:
+        """What a part of a batch teaches."""
+        random = np.random.default_rng(seed)
+        hard: list[Hard] = []
+        for string in strings:
+            utterances, sounds = zip(*string, strict=True)
+            utterance, samples = self.recipe.stringing.join(utterances, sounds, random)
+            hard.append((utterance, *self.recipe.augment(samples, random)))
+        scores, phones, frames = self._scores([samples for _, samples, _ in hard], random)
+        loss = self._spelled(scores, frames, hard) + self.recipe.framed_weight(self.done) * self._framed(scores, hard)
+        if self.phones:
+            loss = loss + self.recipe.phones * self._sounded(phones, hard)
+        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        heard_s = sum(len(samples) for _, samples, _ in hard) / SAMPLE_RATE
+        return Part(gradients, float(loss.detach()), int(frames.sum()), heard_s)
+
+    def _scores(
+        self, sounds: Sequence[NDArray[np.float32]], random: np.random.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-probabilities (B, F, V), logits of the phones (B, F, P), frame counts (B,) of a batch in training."""
+        config = self.net.config
+        waveforms, lengths = padded(sounds)
+        masked = None
+        if self.done >= self.recipe.masked_from and config.mask_time_prob:
+            counts = np.array([config.frames(len(samples)) for samples in sounds])
+            masked = torch.from_numpy(sample_masks(counts, config, random, least=0))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+            heard = self.net.wav2vec2(waveforms, lengths, masked)
+            phones = self.phone_head(heard.states[(config.num_hidden_layers + 1) // 2])
+            logits = self.net.lm_head(heard.last)
+        return logits.float().log_softmax(2), phones.float(), heard.frames
+
+    def _spelled(self, scores: Tensor, frames: Tensor, hard: Sequence[Hard]) -> Tensor:
+        """CTC loss, summed."""
+        texts = [self.vocabulary.encode(utterance.text) for utterance, _, _ in hard]
+        return functional.ctc_loss(
             scores.transpose(0, 1),
-            torch.tensor([symbol for target in targets for symbol in target]),
+            torch.tensor([symbol for text in texts for symbol in text]),
             frames,
-            torch.tensor([len(target) for target in targets]),
+            torch.tensor([len(text) for text in texts]),
             blank=self.vocabulary.blank,
             reduction="sum",
             zero_infinity=True,
         )
-        loss = spelled / frames.sum()
-        if weight := recipe.framed_weight(done):
-            loss = loss + weight * self._framed(scores, hard)
-        for group in self.optimiser.param_groups:
-            group["lr"] = recipe.rate(done)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
-        self.optimiser.step()
-        self.step += 1
-        self.heard_s += sum(len(samples) for _, samples, _ in hard) / SAMPLE_RATE
-        self._average()
-        return float(loss.detach())
 
-    def _scores(self, sounds: Sequence[NDArray[np.float32]], masking: bool) -> tuple[Tensor, Tensor]:
-        """Log-probabilities (B, F, V) float32 and frame counts (B,) of a batch in training."""
+    def _framed(self, scores: Tensor, hard: Sequence[Hard]) -> Tensor:
+        """Cross-entropy against the letters' frame targets, summed."""
+        return _frame_loss(
+            scores, [targets.letters(one, self.vocabulary, *self._measures(long, by)) for one, long, by in hard]
+        )
+
+    def _sounded(self, logits: Tensor, hard: Sequence[Hard]) -> Tensor:
+        """Cross-entropy against the phones' frame targets, summed."""
+        return _frame_loss(
+            logits, [targets.phones(one, self.phones, *self._measures(long, by)) for one, long, by in hard]
+        )
+
+    def _measures(self, samples: NDArray[np.float32], stretch: float) -> tuple[float, float, int]:
+        """Stretch, seconds from frame to frame, and frames of a sound."""
         config = self.net.config
-        waveforms, lengths = padded(sounds)
-        masked = None
-        if masking and config.mask_time_prob:
-            counts = np.array([config.frames(len(samples)) for samples in sounds])
-            masked = torch.from_numpy(sample_masks(counts, config, self.random, least=0))
-        self.net.train()
-        with ExitStack() as stack:
-            # Short rows: plain attention is several times as fast backwards as the fused one of the CPU.
-            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-            stack.enter_context(torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16))
-            heard = self.net.wav2vec2(waveforms, lengths, masked)
-            logits = self.net.lm_head(heard.last)
-        return logits.float().log_softmax(2), heard.frames
+        return stretch, config.samples_per_frame / SAMPLE_RATE, config.frames(len(samples))
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -274,27 +324,6 @@ class Trainer:
         means = [tensor for tensor in self.mean.state_dict().values() if tensor.is_floating_point()]
         new = [tensor for tensor in self.net.state_dict().values() if tensor.is_floating_point()]
         torch._foreach_lerp_(means, new, 1 - keep)
-
-    def _framed(self, scores: Tensor, hard: Sequence[tuple[Utterance, NDArray[np.float32], float]]) -> Tensor:
-        """Cross-entropy against letters spread evenly over their words; utterances without times don't count."""
-        goals = np.full(scores.shape[:2], -100, np.int64)
-        delimiter = self.vocabulary.ids.get(self.vocabulary.delimiter, self.vocabulary.blank)
-        hop_s = self.net.config.samples_per_frame / SAMPLE_RATE
-        for line, (utterance, samples, stretch) in zip(goals, hard, strict=True):
-            if utterance.words:
-                line[: self.net.config.frames(len(samples))] = self.vocabulary.blank
-            for place, (text, start_s, end_s) in enumerate(utterance.words):
-                symbols = self.vocabulary.encode(text)
-                edges = np.linspace(start_s * stretch, end_s * stretch, len(symbols) + 1) / hop_s
-                for symbol, start, end in zip(symbols, edges[:-1], edges[1:], strict=True):
-                    first = round(start)
-                    last = max(first + 1, round(start + (end - start) * (1 - BLANK_SHARE)))
-                    line[first:last] = symbol
-                if place:
-                    line[max(round(edges[0]) - 1, 0)] = delimiter  # the last frame before a word
-        if (goals < 0).all():
-            return scores.sum() * 0.0
-        return functional.cross_entropy(scores.flatten(0, 1), torch.from_numpy(goals).flatten(), ignore_index=-100)
 
     @torch.inference_mode()
     def word_error_rate(self, utterances: Sequence[Utterance]) -> float:
@@ -320,6 +349,7 @@ class Trainer:
         state = {
             "net": self.net.state_dict(),
             "mean": self.mean.state_dict(),
+            "phone_head": self.phone_head.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "counts": {"step": self.step, "heard_s": self.heard_s, "cpu_s": self.cpu_s},
             "random": json.dumps(self.random.bit_generator.state),
@@ -332,10 +362,21 @@ class Trainer:
         state = read_state(path)
         self.net.load_state_dict(state["net"])
         self.mean.load_state_dict(state["mean"])
+        self.phone_head.load_state_dict(state["phone_head"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.heard_s, self.cpu_s = (state["counts"][name] for name in ("step", "heard_s", "cpu_s"))
         self.random.bit_generator.state = json.loads(state["random"])
         self.curve = [Progress(**point) for point in json.loads(state["curve"])]
+
+
+def _frame_loss(scores: Tensor, lines: Sequence[NDArray[np.int64]]) -> Tensor:
+    """Cross-entropy of (B, F, C) logits against a target for each frame, summed."""
+    goals = torch.full(scores.shape[:2], targets.UNKNOWN)
+    for goal, line in zip(goals, lines, strict=True):
+        goal[: len(line)] = torch.from_numpy(line)
+    return functional.cross_entropy(
+        scores.flatten(0, 1), goals.flatten(), ignore_index=targets.UNKNOWN, reduction="sum"
+    )
 
 
 def padded(sounds: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,8 @@
 """Speech with its text, for training: manifests, batches of like length, and what makes them harder.
 
 A manifest is a JSONL file, an utterance a line: ``{"audio": path, "text": ..., "duration_s": ...}`` and optionally
-``"words": [[text, start_s, end_s], ...]``; paths are relative to the manifest.
+``"words": [[text, start_s, end_s], ...]`` and ``"phones": [[symbol, start_s, end_s], ...]``; paths are relative to the
+manifest.
 """
 
 from __future__ import annotations
@@ -20,17 +21,20 @@ from sonant.errors import BadInput, CorruptFile
 __all__ = ["Augment", "Stringing", "Utterance", "batches", "read_manifest", "row", "write_manifest"]
 
 SAMPLE_RATE = 16_000
+Timed = tuple[str, float, float]
+"""What is said, from when to when in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One line of a manifest; ``words`` are (text, start_s, end_s)."""
+    """One line of a manifest; times are known of speech that was made, or aligned."""
 
     audio: Path
     text: str
     duration_s: float
-    words: tuple[tuple[str, float, float], ...] = ()
+    words: tuple[Timed, ...] = ()
     voice: str = ""
+    phones: tuple[Timed, ...] = ()
 
 
 def read_manifest(path: Path) -> list[Utterance]:
@@ -43,12 +47,12 @@ def read_manifest(path: Path) -> list[Utterance]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             read = json.loads(line)
-            words = tuple((str(text), float(start), float(end)) for text, start, end in read.get("words", ()))
-            found.append(
-                Utterance(
-                    path.parent / read["audio"], read["text"], float(read["duration_s"]), words, read.get("voice", "")
-                )
+            words, phones = (
+                tuple((str(text), float(start), float(end)) for text, start, end in read.get(name, ()))
+                for name in ("words", "phones")
             )
+            audio, duration_s = path.parent / read["audio"], float(read["duration_s"])
+            found.append(Utterance(audio, read["text"], duration_s, words, read.get("voice", ""), phones))
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptFile(f"{path}, line {number}: no utterance ({error!r})") from error
     if not found:
@@ -64,6 +68,7 @@ def row(utterance: Utterance, folder: Path) -> dict[str, object]:
         "duration_s": round(utterance.duration_s, 3),
         "words": [[text, round(start, 3), round(end, 3)] for text, start, end in utterance.words],
         "voice": utterance.voice,
+        "phones": [[symbol, round(start, 3), round(end, 3)] for symbol, start, end in utterance.phones],
     }
 
 
@@ -96,11 +101,14 @@ class Stringing:
         share: of the utterances that go on with another one.
         longest_s: of a string.
         gap_s: (shortest, longest) pause before, between and behind.
+        cut_share: share of the utterances of which only some neighbouring words are taken, so that words meet new
+            neighbours and sentences can't be learned by heart.
     """
 
-    share: float = 0.25
+    share: float = 0.5
     longest_s: float = 5.0
     gap_s: tuple[float, float] = (0.0, 0.4)
+    cut_share: float = 0.5
 
     def plan(self, durations_s: Sequence[float], random: np.random.Generator) -> list[tuple[int, ...]]:
         """Every utterance once, in strings of one or more, in random order."""
@@ -117,21 +125,45 @@ class Stringing:
     def join(
         self, utterances: Sequence[Utterance], sounds: Sequence[NDArray[np.float32]], random: np.random.Generator
     ) -> tuple[Utterance, NDArray[np.float32]]:
-        """One utterance of several, with its word times, and its samples; without times where one of them has none."""
+        """One utterance of several, with its times, and its samples; without times where one of them has none."""
         parts: list[NDArray[np.float32]] = []
-        words: list[tuple[str, float, float]] = []
+        words: list[Timed] = []
+        phones: list[Timed] = []
         at_s = 0.0
-        for utterance, samples in zip(utterances, sounds, strict=True):
+        cut = [self._cut(*both, random) for both in zip(utterances, sounds, strict=True)]
+        for utterance, samples in cut:
             gap = np.zeros(int(random.uniform(*self.gap_s) * SAMPLE_RATE), np.float32)
             at_s += len(gap) / SAMPLE_RATE
             words += [(text, start + at_s, end + at_s) for text, start, end in utterance.words]
+            phones += [(symbol, start + at_s, end + at_s) for symbol, start, end in utterance.phones]
             at_s += len(samples) / SAMPLE_RATE
             parts += [gap, samples]
         parts.append(np.zeros(int(random.uniform(*self.gap_s) * SAMPLE_RATE), np.float32))
         samples = np.concatenate(parts)
-        timed = tuple(words) if all(utterance.words for utterance in utterances) else ()
-        text = " ".join(utterance.text for utterance in utterances)
-        return Utterance(utterances[0].audio, text, len(samples) / SAMPLE_RATE, timed), samples
+        timed = tuple(words) if all(utterance.words for utterance, _ in cut) else ()
+        sounded = tuple(phones) if all(utterance.phones for utterance, _ in cut) else ()
+        text = " ".join(utterance.text for utterance, _ in cut)
+        return Utterance(utterances[0].audio, text, len(samples) / SAMPLE_RATE, timed, phones=sounded), samples
+
+    def _cut(
+        self, utterance: Utterance, samples: NDArray[np.float32], random: np.random.Generator
+    ) -> tuple[Utterance, NDArray[np.float32]]:
+        """A run of its words by chance, else the whole."""
+        count = len(utterance.words)
+        if count < 2 or random.random() >= self.cut_share:
+            return utterance, samples
+        first = int(random.integers(0, count))
+        last = int(random.integers(first, count))
+        start, end = round(utterance.words[first][1] * SAMPLE_RATE), round(utterance.words[last][2] * SAMPLE_RATE)
+        start_s, end_s = start / SAMPLE_RATE, end / SAMPLE_RATE
+
+        def inside(timed: Sequence[Timed]) -> tuple[Timed, ...]:
+            kept = ((said, max(begin, start_s), min(stop, end_s)) for said, begin, stop in timed)
+            return tuple((said, begin - start_s, stop - start_s) for said, begin, stop in kept if stop > begin)
+
+        words, phones = inside(utterance.words[first : last + 1]), inside(utterance.phones)
+        text = " ".join(word for word, _, _ in words)
+        return Utterance(utterance.audio, text, end_s - start_s, words, utterance.voice, phones), samples[start:end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,26 +177,48 @@ class Augment:
         noise_share: share of utterances that get noise.
         room_share: share that is put into a room.
         room_s: (shortest, longest) reverberation time.
+        tone_db: largest gain or loss of a band, as of other microphones and throats; octave bands, a smooth curve.
+        holes: most stretches of the spectrum that are taken out (the masks over frequency of Park et al. 2019).
+        hole_hz: widest of them.
     """
 
-    speed: float = 0.12
+    speed: float = 0.15
     gain_db: float = 6.0
     noise_db: tuple[float, float] = (8.0, 35.0)
     noise_share: float = 0.3
     room_share: float = 0.2
     room_s: tuple[float, float] = (0.08, 0.5)
+    tone_db: float = 6.0
+    holes: int = 2
+    hole_hz: float = 700.0
 
     def __call__(self, samples: NDArray[np.float32], random: np.random.Generator) -> tuple[NDArray[np.float32], float]:
         """Harder samples, and by what factor they became longer."""
         stretch = 1 + self.speed * random.uniform(-1, 1)
         places = np.linspace(0, len(samples) - 1, int(len(samples) * stretch))
         out = np.interp(places, np.arange(len(samples)), samples)
+        out = self._toned(out, random)
         if random.random() < self.room_share:
             out = self._room(out, random)
         if random.random() < self.noise_share:
             out = self._noise(out, random)
         out = out * 10 ** (random.uniform(-self.gain_db, self.gain_db) / 20)
         return out.astype(np.float32), stretch
+
+    def _toned(self, samples: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
+        """Another colour of sound, with holes."""
+        if not self.tone_db and not self.holes:
+            return samples
+        size = -(-len(samples) // 4096) * 4096
+        spectrum = np.fft.rfft(samples, size)
+        hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+        octaves = np.log2(np.maximum(hertz, 62.5) / 62.5)
+        gains_db = random.uniform(-self.tone_db, self.tone_db, 8)
+        spectrum *= 10 ** (np.interp(octaves, np.arange(8), gains_db) / 20)
+        for _ in range(random.integers(0, self.holes + 1)):
+            low, width = random.uniform(0, SAMPLE_RATE / 2), random.uniform(0, self.hole_hz)
+            spectrum[(hertz >= low) & (hertz < low + width)] = 0
+        return np.fft.irfft(spectrum, size)[: len(samples)]
 
     def _room(self, samples: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
         """Convolve with exponentially decaying noise behind a direct path: a crude but varied room."""

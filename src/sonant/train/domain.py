@@ -16,13 +16,14 @@ __all__ = ["COMMANDS", "sentence", "sentences"]
 VERBS = (
     "open close start stop play pause turn switch set show find call send read write save delete copy paste move "
     "rename cancel repeat skip mute unmute raise lower lock unlock record print search select undo redo zoom scroll "
-    "go add remove share attach check connect reset"
+    "go add remove share attach check connect reset increase decrease answer dial book order"
 ).split()
 THINGS = (
     "window door file folder page message email song album video camera microphone radio light lights kitchen bedroom "
     "garage garden heater fan alarm timer clock calendar meeting reminder note list volume screen keyboard menu button "
     "tab line word paragraph document picture map route station number contact doctor office mother father home system "
-    "program game score printer battery network password oven curtain gate kettle"
+    "program game score printer battery network password oven curtain gate kettle weather news water coffee television "
+    "bathroom shower fridge ticket charger shutter speaker"
 ).split()
 ADVERBS = "now again please today tomorrow tonight later slowly quickly twice".split()
 PLACES = "left right up down back forward on off top bottom next first last all".split()

@@ -22,7 +22,18 @@ from numpy.typing import NDArray
 from sonant.records import Word
 from sonant.text.tokens import Token
 
-__all__ = ["FRAME_S", "HOP_S", "LEAD_FRAMES", "groups", "levels", "places", "settled", "shifted", "words"]
+__all__ = [
+    "FRAME_S",
+    "HOP_S",
+    "LEAD_FRAMES",
+    "groups",
+    "levels",
+    "places",
+    "settled",
+    "shifted",
+    "symbol_times",
+    "words",
+]
 
 FRAME_S = 600 / 24_000
 LEAD_FRAMES = 2
@@ -93,6 +104,16 @@ def words(
         start_s, end_s = max(0.0, (start - lead) * FRAME_S), max(0.0, (end - lead) * FRAME_S)
         result.append(Word(text, float(start_s), float(end_s), span=span, phonemes=sounds))
     return tuple(result)
+
+
+def symbol_times(frames: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(T, 2) start and end in seconds of each symbol of an utterance, from its start.
+
+    Args:
+        frames: (T + 2,) durations of the symbols, both pads included.
+    """
+    edges = np.cumsum(frames).astype(np.float64) - min(LEAD_FRAMES, float(frames[0]))
+    return np.stack([edges[:-2], edges[1:-1]], axis=1) * FRAME_S
 
 
 def _breaks(found: Sequence[tuple[int, int]]) -> frozenset[int]:
