@@ -3,12 +3,16 @@
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from sonant.engines import binder, quantize
 from sonant.engines.base import EngineOptions
-from sonant.engines.engine_openvino import seq2seq
+from sonant.engines.engine_openvino import runtime, seq2seq
 from sonant.engines.engine_openvino.runtime import has_bfloat16
+from sonant.models.graph_builder import GraphBuilder
 from sonant.models.whisper import graph
 from sonant.models.whisper.config import WhisperConfig
 
@@ -53,6 +57,32 @@ def test_the_encoder_is_fused(tiny_whispers):
     assert found["MatMul"] == found["Softmax"] == 0  # attention is one kernel, softmax and all
     assert found["Reorder"] <= 2
     assert found["Eltwise"] == 0
+
+
+@pytest.mark.parametrize("stored", ["float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_narrow_matrix_is_not_kept_as_float32_too(stored, dtype, tmp_path):
+    if dtype == "bfloat16" and not has_bfloat16():
+        pytest.skip("this CPU has no bfloat16 arithmetic")
+    builder = GraphBuilder("one", {"a.weight": (48, 32), "a.bias": (48,), "b.weight": (16, 48, 3)})
+    sound = builder.linear(builder.input("sound", "float32", ("B", "F", 32)), "a")
+    turned = builder.op("Transpose", sound, perm=[0, 2, 1])
+    made = builder.op("Conv", turned, builder.weight("b.weight"), kernel_shape=[3])
+    builder.output("made", made, "float32", ("B", 16, "F"))
+    file = tmp_path / "model.safetensors"
+    values = {key: torch.randn(shape).to(getattr(torch, stored)) for key, shape in builder.shapes.items()}
+    save_file(values, file)
+    plan = runtime.plan(EngineOptions(dtype=dtype))
+    bound = runtime.read(builder.build(), binder.tensors_of([file]), "a test")
+    compiled = runtime.compile_model(bound, plan.properties).model
+    rows = [op.get_rt_info() for op in compiled.get_runtime_model().get_ops() if not op.inputs()]
+    kept = Counter(row["outputPrecisions"].value for row in rows if row["layerType"].value == "Const")
+    assert kept[{"float16": "f16", "bfloat16": "bf16"}[stored]] == 2
+    sound = torch.randn(1, 40, 32)
+    exact = sound @ values["a.weight"].float().T + values["a.bias"].float()
+    exact = torch.nn.functional.conv1d(exact.mT, values["b.weight"].float()).numpy()
+    (found,) = compiled([sound.numpy()]).values()
+    assert np.linalg.norm(found - exact) < (1e-5 if dtype == "float32" else 0.01) * np.linalg.norm(exact)
 
 
 def test_bytes_that_a_token_reads():

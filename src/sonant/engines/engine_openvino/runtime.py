@@ -19,6 +19,7 @@ from sonant.weights.tensors import Tensor
 
 __all__ = ["Bound", "Compiled", "Plan", "compile_model", "core", "plan", "read"]
 
+DECOMPRESSION = "decompression_0"  # OpenVINO's mark (ov::mark_as_decompression): name and version of the attribute
 TYPES = {"F32": ov.Type.f32, "F16": ov.Type.f16, "BF16": ov.Type.bf16, "I8": ov.Type.i8}
 
 
@@ -139,8 +140,19 @@ def read(template: ModelProto, stored: Mapping[str, Tensor], origin: str) -> Bou
             constant.set_friendly_name(key)
             parameter.output(0).replace(constant.output(0))
             model.remove_parameter(parameter)
+            _keep_narrow(constant)
     model.validate_nodes_and_infer_types()
     return Bound(model, arrays)
+
+
+def _keep_narrow(constant: ov.Node) -> None:
+    """Mark what widens a stored matrix, so that the kernel packs it from the file's pages.
+
+    Unmarked, OpenVINO keeps a float32 copy of each float16 matrix beside the packed one, as long as the model lives.
+    """
+    for reader in constant.output(0).get_target_inputs():
+        if reader.get_node().get_type_name() == "Convert":
+            reader.get_node().get_rt_info()[DECOMPRESSION] = True
 
 
 def compile_model(bound: Bound, properties: Mapping[str, Any]) -> Compiled:
