@@ -23,7 +23,7 @@ from sonant.audio import io
 from sonant.decode.ngram import estimate
 from sonant.records import Audio, Word
 from sonant.text.evaluation import word_errors
-from sonant.train.data import SAMPLE_RATE, Augment, Utterance, read_manifest, write_manifest
+from sonant.train.data import DRY, SAMPLE_RATE, Utterance, read_manifest, write_manifest
 from sonant.train.domain import sentences
 
 BLOCK = 1600  # samples that a live stream is fed at a time
@@ -47,7 +47,7 @@ def live(asr: CtcRecognizer, utterance: Utterance, options: StreamOptions) -> st
 def noisy(utterance: Utterance, ratio_db: float) -> Audio:
     """The recording in noise of this signal-to-noise ratio, the same at every call."""
     samples = io.read(utterance.audio, SAMPLE_RATE).samples
-    augment = Augment(speed=0.0, gain_db=0.0, noise_db=(ratio_db, ratio_db), noise_share=1.0, room_share=0.0)
+    augment = replace(DRY, noise_db=(ratio_db, ratio_db), noise_share=1.0)
     return Audio(augment(samples, np.random.default_rng(len(samples)))[0], SAMPLE_RATE)
 
 

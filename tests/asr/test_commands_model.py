@@ -5,6 +5,7 @@ was not trained on. The clips' word times are the synthesiser's own.
 """
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from sonant.decode.ngram import NgramModel, estimate
 from sonant.records import Audio
 from sonant.text.evaluation import word_errors
 from sonant.text.normalize import normalize
-from sonant.train.data import Augment, Utterance, read_manifest
+from sonant.train.data import DRY, Utterance, read_manifest
 from sonant.train.domain import sentences
 
 DATA = Path(__file__).parent.parent / "data" / "commands"
@@ -65,7 +66,7 @@ def error_rate(clips: list[Utterance], heard: list[str]) -> float:
 
 
 def noisy(samples: NDArray[np.float32], ratio_db: float, seed: int) -> NDArray[np.float32]:
-    augment = Augment(speed=0.0, gain_db=0.0, noise_db=(ratio_db, ratio_db), noise_share=1.0, room_share=0.0)
+    augment = replace(DRY, noise_db=(ratio_db, ratio_db), noise_share=1.0)
     return augment(samples, np.random.default_rng(seed))[0]
 
 

@@ -17,7 +17,7 @@ from sonant.text.evaluation import word_errors
 from sonant.text.vocab import CtcVocabulary
 from sonant.train import targets
 from sonant.train.ctc import CtcRecipe, Trainer
-from sonant.train.data import Augment, Stringing, Utterance, batches
+from sonant.train.data import DRY, Stringing, Utterance, batches
 from sonant.train.initial import filters, initialise
 
 VOCABULARY = CtcVocabulary(("<pad>", "<unk>", "|", "A", "B", "C"))
@@ -36,7 +36,6 @@ TINY = Wav2Vec2Config(
     num_conv_pos_embedding_groups=2,
     mask_time_prob=0.0,
 )
-DRY = Augment(speed=0.0, gain_db=0.0, noise_share=0.0, room_share=0.0, tone_db=0.0, holes=0)  # changes nothing
 PLAIN = replace(DRY, speed=0.05, gain_db=3.0)
 
 

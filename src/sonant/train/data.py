@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sonant.audio import io
 from sonant.errors import BadInput, CorruptFile
 
-__all__ = ["Augment", "Stringing", "Utterance", "batches", "read_manifest", "row", "write_manifest"]
+__all__ = ["DRY", "Augment", "Stringing", "Utterance", "batches", "read_manifest", "row", "write_manifest"]
 
 SAMPLE_RATE = 16_000
 Timed = tuple[str, float, float]
@@ -239,6 +239,10 @@ class Augment:
         ratio_db = random.uniform(*self.noise_db)
         scale = np.sqrt((samples**2).mean() / (noise**2).mean()) * 10 ** (-ratio_db / 20)
         return samples + scale * noise
+
+
+DRY = Augment(speed=0.0, gain_db=0.0, noise_share=0.0, room_share=0.0, tone_db=0.0, holes=0)
+"""Changes nothing."""
 
 
 def load(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.float32]]:
