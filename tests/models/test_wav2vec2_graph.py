@@ -2,12 +2,15 @@
 
 import collections
 
+import numpy as np
 import onnx
 import pytest
 
+from sonant.models.wav2vec2 import fold
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.graph import recogniser, shapes
 from sonant.models.wav2vec2.net_torch import Wav2Vec2ForCTC
+from sonant.weights.tensors import of_array
 
 BASE = Wav2Vec2Config()
 LARGE = Wav2Vec2Config(
@@ -46,6 +49,36 @@ def test_the_graph_is_valid_and_lean(config, padded):
     assert ops["Transpose"] <= 4 * layers + (6 * layers + 2) + 20
     waiting = {row.name for row in model.graph.initializer if row.data_location == onnx.TensorProto.EXTERNAL}
     assert waiting == set(shapes(config))
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("offset", [0.0, 50.0])
+def test_the_group_norm_follows_from_the_frames_alone(bias, offset, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(fold, "STEPS", 700)
+    torch.manual_seed(0)
+    convolve, norm = torch.nn.Conv1d(1, 16, 10, 5, bias=bias), torch.nn.GroupNorm(16, 16)
+    torch.nn.init.normal_(norm.weight), torch.nn.init.normal_(norm.bias)
+    tensors = {f"conv.{key}": value for key, value in convolve.state_dict().items()}
+    tensors |= {f"layer_norm.{key}": value for key, value in norm.state_dict().items()}
+    stored = {f"{fold.FIRST}.{key}": of_array(key, value.numpy()) for key, value in tensors.items()}
+    samples = torch.randn(16_003) + offset
+    with torch.no_grad():
+        made = convolve(samples[None, None])
+        expected = norm.double()(made.double()).numpy()
+    sides = fold.FirstNorm(Wav2Vec2Config(conv_bias=bias), stored).of(samples.numpy())
+    found = made.numpy() * sides["scale"] + sides["shift"]
+    np.testing.assert_allclose(found, expected, atol=1e-5 if not offset else 1e-3)  # float32 sums of 10 x 50
+
+
+def test_silence_has_a_group_norm_too():
+    stored = {
+        f"{fold.FIRST}.{key}": of_array(key, np.ones(shape, np.float32))
+        for key, shape in (("conv.weight", (4, 1, 10)), ("layer_norm.weight", (4,)), ("layer_norm.bias", (4,)))
+    }
+    sides = fold.FirstNorm(Wav2Vec2Config(), stored).of(np.full(400, 0.1, np.float32))
+    np.testing.assert_allclose(sides["scale"] + sides["shift"], 1.0, atol=1e-3)  # one is what the filters make of it
 
 
 def test_states_leave_the_graph_only_where_asked():

@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.wav2vec2_sizes import SMALL, SMALL_LAYER
 
-from sonant.engines import binder, quantize
+from sonant.engines import binder, ctc_flow, quantize
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime, seq2seq
 from sonant.engines.engine_openvino.runtime import has_bfloat16
 from sonant.models.graph_builder import GraphBuilder
+from sonant.models.wav2vec2.config import Wav2Vec2Config
+from sonant.models.wav2vec2.net_torch import Wav2Vec2ForCTC
 from sonant.models.whisper import graph
 from sonant.models.whisper.config import WhisperConfig
+from sonant.weights.checkpoint import Checkpoint
 
 BASE = WhisperConfig(512, 6, 6, 8, 8, 2048, 2048, 80, 51865)
 
@@ -57,6 +61,27 @@ def test_the_encoder_is_fused(tiny_whispers):
     assert found["MatMul"] == found["Softmax"] == 0  # attention is one kernel, softmax and all
     assert found["Reorder"] <= 2
     assert found["Eltwise"] == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("size", [SMALL, SMALL_LAYER])
+def test_the_feature_encoder_changes_no_layout(size, dtype, tmp_path):
+    if dtype == "bfloat16" and not has_bfloat16():
+        pytest.skip("this CPU has no bfloat16 arithmetic")
+    size = size | {"conv_dim": [512] * 7}  # few channels would get other layouts
+    config, file = Wav2Vec2Config.from_hf(size), tmp_path / "model.safetensors"
+    save_file(Wav2Vec2ForCTC(config).state_dict(), file)
+    stored = ctc_flow.stored_tensors(Checkpoint("tiny", "wav2vec2", tmp_path, (file,), size), dtype)
+    bound = runtime.read(ctc_flow.template(config, "front"), stored, "a test")
+    compiled = runtime.compile_model(bound, runtime.plan(EngineOptions(dtype=dtype)).properties)
+    found = kinds(compiled)
+    assert found["Convolution"] == 7
+    assert found["Transpose"] == 0
+    rows = {op.get_friendly_name(): op for op in compiled.model.get_runtime_model().get_ops()}
+    moved = [name for name, op in rows.items() if op.get_rt_info()["layerType"].value == "Reorder"]
+    real = [name for name in moved if not name.endswith("_fake")]  # others name the same memory otherwise
+    samples = bound.model.input("waveforms").shape[1]
+    assert not [name for name in real if math.prod(rows[name].output(0).shape) > samples]
 
 
 @pytest.mark.parametrize("stored", ["float16", "bfloat16"])

@@ -36,6 +36,5 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> GraphCtc:  # noqa: A
 
         return run
 
-    return GraphCtc(
-        checkpoint, compile_graph, f"onnxruntime {ort.__version__}, {plan.device}, {plan.dtype} ({plan.reason})"
-    )
+    described = f"onnxruntime {ort.__version__}, {plan.device}, {plan.dtype} ({plan.reason})"
+    return GraphCtc(checkpoint, stored, compile_graph, described)

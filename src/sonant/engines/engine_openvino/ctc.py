@@ -46,6 +46,5 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> GraphCtc:  # noqa: A
 
         return run
 
-    return GraphCtc(
-        checkpoint, compile_graph, f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
-    )
+    described = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
+    return GraphCtc(checkpoint, stored, compile_graph, described)

@@ -1,8 +1,12 @@
-"""The one parameter that inference wants otherwise than a checkpoint has it: the positional convolution's weight.
+"""What inference wants otherwise than a checkpoint has it: the positional convolution's weight, and the group norm.
 
-It is stored as direction and length (Salimans & Kingma, "Weight Normalization", 2016; one length for each place of the
-kernel). Left to a runtime, the product is a constant of 52 MB in MMS that stays in memory beside its packed copy;
-multiplied here and mapped from an unnamed temporary file, its pages go back to the system as those of a checkpoint do.
+The weight is stored as direction and length (Salimans & Kingma, "Weight Normalization", 2016; one length for each place
+of the kernel). Left to a runtime, the product is a constant of 52 MB in MMS that stays in memory beside its packed
+copy; multiplied here and mapped from an unnamed temporary file, its pages go back to the system as a checkpoint's do.
+
+The group norm of the first convolution takes every channel's mean and deviation over a whole utterance. Both follow
+from the frames that the convolution reads: with their mean m and covariance C a filter w has the mean w m and the
+variance w C w, so the utterance can be heard in pieces, and the channels are never in memory over all of it.
 """
 
 from __future__ import annotations
@@ -14,12 +18,17 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.weights.tensors import Tensor, to_float32
 
-__all__ = ["POSITION", "folded_position"]
+__all__ = ["GROUP_NORM_EPS", "POSITION", "FirstNorm", "folded_position"]
+
+GROUP_NORM_EPS = 1e-5  # torch's default, which the family's feature encoder and adapters keep
 
 POSITION = "wav2vec2.encoder.pos_conv_embed.conv"
+FIRST = "wav2vec2.feature_extractor.conv_layers.0"
 ROWS = 64  # output channels at a time
+STEPS = 16_000  # frames of the first convolution at a time: 5 s, 1.3 MB
 
 
 def folded_position(stored: Mapping[str, Tensor]) -> Tensor:
@@ -43,3 +52,37 @@ def folded_position(stored: Mapping[str, Tensor]) -> Tensor:
 
 def _rows(tensor: Tensor, start: int) -> NDArray[np.float32]:
     return to_float32(tensor.rows(tensor.key, start, min(start + ROWS, tensor.shape[0])))
+
+
+class FirstNorm:
+    """The group norm after the first convolution, for one utterance at a time."""
+
+    def __init__(self, config: Wav2Vec2Config, stored: Mapping[str, Tensor]) -> None:
+        """Read the convolution and the norm, 25 kB."""
+
+        def numbers(key: str) -> NDArray[np.float64]:
+            return to_float32(stored[f"{FIRST}.{key}"]).astype(np.float64)
+
+        self.stride, self.filters = config.conv_stride[0], numbers("conv.weight")[:, 0]  # (C, kernel)
+        self.bias = numbers("conv.bias") if config.conv_bias else np.zeros(len(self.filters))
+        self.weight, self.shift = numbers("layer_norm.weight"), numbers("layer_norm.bias")
+
+    def of(self, samples: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """``scale`` and ``shift`` (1, C, 1) of the convolution's output over (N,) samples."""
+        kernel = self.filters.shape[1]
+        frames = np.lib.stride_tricks.sliding_window_view(samples, kernel)[:: self.stride]
+        total, products = np.zeros(kernel), np.zeros((kernel, kernel))
+        for start in range(0, len(frames), STEPS):
+            part = frames[start : start + STEPS].astype(np.float64)
+            total += part.sum(0)
+            products += part.T @ part
+        mean = total / len(frames)
+        covariance = products / len(frames) - np.outer(mean, mean)
+        variance = np.einsum("ck,kl,cl->c", self.filters, covariance, self.filters)
+        scale = self.weight / np.sqrt(np.maximum(variance, 0) + GROUP_NORM_EPS)
+        shift = self.shift - (self.filters @ mean + self.bias) * scale
+        return {"scale": _column(scale), "shift": _column(shift)}
+
+
+def _column(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    return values.astype(np.float32).reshape(1, -1, 1)

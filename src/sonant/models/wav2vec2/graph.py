@@ -4,6 +4,8 @@ Legend: B utterances, N samples, F frames, D width, H heads, E head size, A adap
 
 What the shape of the graph is for:
 - without padding (one utterance, or all of one length) no mask is built at all: the runtimes then fuse attention;
+- what comes before the layers has graphs of its own with fixed shapes, which hear a piece at a time: OpenVINO then
+  changes no layout between the convolutions, and the first of them, 15 MB for each second, never lie in memory whole;
 - adapters and heads of languages are inputs, so that switching one copies nothing and a batch may mix them;
 - hidden states leave the graph only where they are asked for.
 """
@@ -20,11 +22,10 @@ import onnx
 from sonant.models.graph_builder import GraphBuilder
 from sonant.models.wav2vec2.adapters import PARTS
 from sonant.models.wav2vec2.config import Wav2Vec2Config
-from sonant.models.wav2vec2.fold import POSITION
+from sonant.models.wav2vec2.fold import GROUP_NORM_EPS, POSITION
 
-__all__ = ["Form", "classifier", "position", "projected", "quantiser", "recogniser", "shapes"]
+__all__ = ["Form", "classifier", "front", "position", "recogniser", "shapes"]
 
-GROUP_NORM_EPS = 1e-5  # torch's default, which the family's feature encoder and adapters keep
 MASKED = -1e9  # added to the scores of padded frames; -inf would make a padded row NaN
 
 
@@ -85,7 +86,7 @@ class Form:
         padded: rows may be shorter than the batch; the lengths are an input.
         folded: the positional convolution has one weight (see ``fold``).
         front: what comes before the layers is in the graph; else ``hidden`` (B, F, D) is the input, the projected
-            features and the positional convolution's output added (see ``projected``, ``position``).
+            features and the positional convolution's output added (see ``front``, ``position``).
     """
 
     padded: bool = False
@@ -108,7 +109,7 @@ def recogniser(
     Outputs: ``log_probs`` (B, F, V), or ``state_N`` (B, F, D) for the layers in ``states``.
     """
     graph = GraphBuilder("wav2vec2", _with_folded(config))
-    hidden, _ = _heard(graph, config, form or Form(padded), states or (), languages)
+    hidden = _heard(graph, config, form or Form(padded), states or (), languages)
     if states is None:
         logits = _language_head(graph, config, hidden) if languages else graph.linear(hidden, "lm_head")
         symbols: int | str = "V" if languages else config.vocab_size
@@ -116,12 +117,28 @@ def recogniser(
     return graph.build()
 
 
-def projected(config: Wav2Vec2Config) -> onnx.ModelProto:
-    """Waveforms to projected features: ``hidden`` (B, F, D) float32."""
-    graph = GraphBuilder("wav2vec2-projected", shapes(config))
-    made, _ = _features(graph, config, False)
+def front(config: Wav2Vec2Config, frames: int) -> onnx.ModelProto:
+    """The feature encoder at ``frames`` places, and what first reads it: the projection, or the quantiser's units.
+
+    Inputs: ``waveforms`` (1, samples of so many frames) float32; where the first convolution has a group norm,
+    ``scale`` and ``shift`` (1, C, 1) float32, which ``fold.FirstNorm`` makes of the whole utterance.
+    Output: ``hidden`` (1, frames, D) float32. With the head "pretraining" also ``units`` (1, frames, G) int64: what
+    the quantiser picks for each frame (Baevski et al. 2020, section 2, without the Gumbel noise).
+    """
+    graph = GraphBuilder("wav2vec2-front", shapes(config))
+    samples = (frames - 1) * config.samples_per_frame + config.receptive_field
+    hidden, norm = graph.input("waveforms", "float32", (1, samples)), None
+    if config.feat_extract_norm == "group":
+        sides = [graph.input(name, "float32", (1, config.conv_dim[0], 1)) for name in ("scale", "shift")]
+        norm = sides[0], sides[1]
+    hidden, _ = _feature_encoder(graph, config, hidden, "", norm)
+    made = graph.layer_norm(hidden, "wav2vec2.feature_projection.layer_norm", config.layer_norm_eps)
     hidden = graph.linear(made, "wav2vec2.feature_projection.projection")
-    graph.output("hidden", hidden, "float32", ("B", "F", config.hidden_size))
+    graph.output("hidden", hidden, "float32", (1, frames, config.hidden_size))
+    if config.head == "pretraining":
+        groups, entries = config.num_codevector_groups, config.num_codevectors_per_group
+        logits = graph.reshape(graph.linear(made, "quantizer.weight_proj"), (0, 0, groups, entries))
+        graph.output("units", graph.op("ArgMax", logits, axis=3, keepdims=0), "int64", (1, frames, groups))
     return graph.build()
 
 
@@ -139,38 +156,15 @@ def position(config: Wav2Vec2Config, frames: int) -> onnx.ModelProto:
 
 
 def classifier(config: Wav2Vec2Config, *, form: Form) -> onnx.ModelProto:
-    """Waveforms to log-probabilities of classes: projected states, averaged over real frames, then a linear head.
+    """Waveforms to log-probabilities of classes: projected states, averaged over the frames, then a linear head.
 
-    Inputs as ``recogniser``. Output: ``log_probs`` (B, labels).
+    Inputs as ``recogniser``, without padding. Output: ``log_probs`` (B, labels).
     """
     graph = GraphBuilder("wav2vec2-classifier", _with_folded(config))
-    hidden, real = _heard(graph, config, form, (), False)
-    hidden = graph.linear(hidden, "projector")
-    axis = graph.constant([1])
-    if real:
-        mask = graph.op("Unsqueeze", real, graph.constant([2]))
-        total = graph.op("ReduceSum", graph.op("Mul", hidden, mask), axis, keepdims=0)
-        pooled = graph.op("Div", total, graph.op("ReduceSum", real, axis, keepdims=1))
-    else:
-        pooled = graph.op("ReduceMean", hidden, axis, keepdims=0)
+    hidden = graph.linear(_heard(graph, config, form, (), False), "projector")
+    pooled = graph.op("ReduceMean", hidden, graph.constant([1]), keepdims=0)
     logits = graph.linear(pooled, "classifier")
     graph.output("log_probs", graph.op("LogSoftmax", logits, axis=1), "float32", ("B", len(config.labels)))
-    return graph.build()
-
-
-def quantiser(config: Wav2Vec2Config, *, padded: bool) -> onnx.ModelProto:
-    """Waveforms to discrete units: the entry of each codebook that the quantiser of pretraining picks for a frame.
-
-    Baevski et al. 2020, section 2, without the Gumbel noise. Inputs as ``recogniser``.
-    Output: ``units`` (B, F, G) int64.
-    """
-    graph = GraphBuilder("wav2vec2-quantiser", shapes(config))
-    features, _ = _features(graph, config, padded)
-    logits = graph.linear(features, "quantizer.weight_proj")
-    groups = graph.reshape(logits, (0, 0, config.num_codevector_groups, config.num_codevectors_per_group))
-    graph.output(
-        "units", graph.op("ArgMax", groups, axis=3, keepdims=0), "int64", ("B", "F", config.num_codevector_groups)
-    )
     return graph.build()
 
 
@@ -188,17 +182,14 @@ def _heard(
     form: Form,
     states: Sequence[int],
     languages: bool,
-) -> tuple[str, str]:
-    """What the heads read (B, F, D), and 1 for each real frame (B, F) where there is padding, else "".
-
-    The layers in ``states`` become outputs.
-    """
+) -> str:
+    """What the heads read (B, F, D); the layers in ``states`` become outputs."""
     if form.front:
         hidden, lengths = _features(graph, config, form.padded)
         hidden = graph.linear(hidden, "wav2vec2.feature_projection.projection")
     else:
         hidden, lengths = graph.input("hidden", "float32", ("B", "F", config.hidden_size)), ""
-    bias = real = ""
+    bias = ""
     if form.padded:
         real = _real(graph, hidden, lengths)  # (B, F)
         hidden = graph.op("Mul", hidden, graph.op("Unsqueeze", real, graph.constant([2])))
@@ -219,11 +210,16 @@ def _heard(
             graph.output(f"state_{layer}", hidden, "float32", ("B", "F", config.hidden_size))
     if config.do_stable_layer_norm and not states:
         hidden = graph.layer_norm(hidden, "wav2vec2.encoder.layer_norm", config.layer_norm_eps)
-    return hidden, real
+    return hidden
 
 
-def _feature_encoder(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, lengths: str) -> tuple[str, str]:
-    """(B, N) -> (B, F, C), and the frames of each utterance where there is padding."""
+def _feature_encoder(
+    graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, lengths: str, norm: tuple[str, str] | None = None
+) -> tuple[str, str]:
+    """(B, N) -> (B, F, C), and the frames of each utterance where there is padding.
+
+    ``norm`` is the group norm as scale and shift; None computes its statistics here.
+    """
     hidden = graph.op("Unsqueeze", hidden, graph.constant([1]))
     for index, (kernel, stride) in enumerate(zip(config.conv_kernel, config.conv_stride, strict=True)):
         key = f"wav2vec2.feature_extractor.conv_layers.{index}"
@@ -236,8 +232,11 @@ def _feature_encoder(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, l
             lengths = graph.op("Add", steps, graph.constant(1))
         if config.feat_extract_norm == "layer":
             turned = graph.op("Transpose", hidden, perm=[0, 2, 1])
-            turned = graph.layer_norm(turned, f"{key}.layer_norm", GROUP_NORM_EPS)
+            turned = graph.op("Gelu", graph.layer_norm(turned, f"{key}.layer_norm", GROUP_NORM_EPS))
             hidden = graph.op("Transpose", turned, perm=[0, 2, 1])
+            continue
+        if index == 0 and norm:
+            hidden = graph.op("Add", graph.op("Mul", hidden, norm[0]), norm[1])
         elif index == 0:
             hidden = _group_norm(graph, hidden, lengths, key)
         hidden = graph.op("Gelu", hidden)
