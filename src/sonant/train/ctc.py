@@ -38,7 +38,7 @@ from sonant.models.wav2vec2.pretrain_torch import sample_masks
 from sonant.text.evaluation import word_errors
 from sonant.text.vocab import CtcVocabulary
 from sonant.train import targets
-from sonant.train.data import Augment, Stringing, Utterance, batches, load
+from sonant.train.data import GRID_S, Augment, Stringing, Utterance, batches, load
 from sonant.train.snapshot import read_state, write_folder, write_state
 
 __all__ = ["CtcRecipe", "Progress", "Trainer"]
@@ -131,11 +131,12 @@ def _workers(threads: int) -> Iterator[ThreadPoolExecutor]:
     Torch's settings of the process are afterwards as they were.
     """
 
-    def alone() -> None:
+    def alone() -> None:  # idle threads of operations would wait busily and take the workers' time
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)  # young gradients are full of denormals, which cost some CPUs 100 times as much
 
     before = torch.get_num_threads()
+    torch.set_num_threads(1)
     # Short rows: plain attention is several times as fast backwards as the fused one of the CPU.
     with sdpa_kernel(SDPBackend.MATH), ThreadPoolExecutor(threads, initializer=alone) as pool:
         try:
@@ -210,12 +211,13 @@ class Trainer:
         losses: list[float] = []
         measured = math.floor(self.done * self.recipe.measures)
         while self.done < 1.0:
-            strings = self.recipe.stringing.plan([utterance.duration_s for utterance in training], self.random)
-            lengths = [sum(training[i].duration_s for i in string) for string in strings]
-            for group in batches(lengths, self.recipe.batch_s, self.random):
+            hard = self._made_hard(pool, training, sounds)
+            lengths = [len(samples) / SAMPLE_RATE for _, samples, _ in hard]
+            parts = batches(lengths, self.recipe.batch_s / self.recipe.threads, self.random)
+            for first in range(0, len(parts), self.recipe.threads):
                 started = time.process_time()
-                joined = [[(training[i], sounds[i]) for i in strings[place]] for place in group]
-                losses.append(self._step(pool, joined))
+                chosen = parts[first : first + self.recipe.threads]
+                losses.append(self._step(pool, [[hard[i] for i in part] for part in chosen]))
                 self.cpu_s += time.process_time() - started
                 error_rate = None
                 if math.floor(self.done * self.recipe.measures) > measured:
@@ -233,13 +235,24 @@ class Trainer:
         if report:
             report(point)
 
-    def _step(
-        self, pool: ThreadPoolExecutor, strings: Sequence[Sequence[tuple[Utterance, NDArray[np.float32]]]]
-    ) -> float:
+    def _made_hard(
+        self, pool: ThreadPoolExecutor, training: Sequence[Utterance], sounds: Sequence[NDArray[np.float32]]
+    ) -> list[Hard]:
+        """All utterances once: cut, strung together and made harder, as this time chance will have it."""
+        recipe, started = self.recipe, time.process_time()
+        strings = recipe.stringing.plan([utterance.duration_s for utterance in training], self.random)
+
+        def make(string: Sequence[int], seed: int) -> Hard:
+            random = np.random.default_rng(seed)
+            joined, samples = recipe.stringing.join([training[i] for i in string], [sounds[i] for i in string], random)
+            return (joined, *recipe.augment(samples, random))
+
+        made = list(pool.map(make, strings, self.random.integers(2**63, size=len(strings)).tolist()))
+        self.cpu_s += time.process_time() - started
+        return made
+
+    def _step(self, pool: ThreadPoolExecutor, parts: Sequence[Sequence[Hard]]) -> float:
         """One update; the loss a frame. Each worker learns a part of the batch; their gradients are added."""
-        parts = [
-            part for part in (strings[worker :: self.recipe.threads] for worker in range(self.recipe.threads)) if part
-        ]
         self.net.train()
         learned = list(pool.map(self._part, parts, self.random.integers(2**63, size=len(parts)).tolist()))
         frames = sum(part.frames for part in learned)
@@ -255,15 +268,9 @@ class Trainer:
         self._average()
         return sum(part.loss for part in learned) / frames
 
-    def _part(self, strings: Sequence[Sequence[tuple[Utterance, NDArray[np.float32]]]], seed: int) -> Part:
+    def _part(self, hard: Sequence[Hard], seed: int) -> Part:
         """What a part of a batch teaches."""
-        random = np.random.default_rng(seed)
-        hard: list[Hard] = []
-        for string in strings:
-            utterances, sounds = zip(*string, strict=True)
-            utterance, samples = self.recipe.stringing.join(utterances, sounds, random)
-            hard.append((utterance, *self.recipe.augment(samples, random)))
-        scores, phones, frames = self._scores([samples for _, samples, _ in hard], random)
+        scores, phones, frames = self._scores([samples for _, samples, _ in hard], np.random.default_rng(seed))
         loss = self._spelled(scores, frames, hard) + self.recipe.framed_weight(self.done) * self._framed(scores, hard)
         if self.phones:
             loss = loss + self.recipe.phones * self._sounded(phones, hard)
@@ -380,9 +387,10 @@ def _frame_loss(scores: Tensor, lines: Sequence[NDArray[np.int64]]) -> Tensor:
 
 
 def padded(sounds: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
-    """Normalised samples as a zero-padded batch: (B, N) float32, (B,) int64."""
+    """Normalised samples as a batch, zero-padded to a multiple of ``GRID_S``: (B, N) float32, (B,) int64."""
     lengths = [len(samples) for samples in sounds]
-    waveforms = torch.zeros(len(sounds), max(lengths))
+    grid = round(GRID_S * SAMPLE_RATE)
+    waveforms = torch.zeros(len(sounds), -(-max(lengths) // grid) * grid)
     for line, samples in enumerate(sounds):
         waveforms[line, : lengths[line]] = torch.from_numpy(normalise(samples))
     return waveforms, torch.tensor(lengths)

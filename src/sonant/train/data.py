@@ -8,6 +8,7 @@ manifest.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 from sonant.audio import io
 from sonant.errors import BadInput, CorruptFile
 
-__all__ = ["DRY", "Augment", "Stringing", "Utterance", "batches", "read_manifest", "row", "write_manifest"]
+__all__ = ["DRY", "GRID_S", "Augment", "Stringing", "Utterance", "batches", "read_manifest", "row", "write_manifest"]
 
 SAMPLE_RATE = 16_000
+GRID_S = 0.5  # lengths of batches are multiples of it
 Timed = tuple[str, float, float]
 """What is said, from when to when in seconds."""
 
@@ -79,16 +81,18 @@ def write_manifest(path: Path, utterances: Sequence[Utterance]) -> None:
 
 
 def batches(durations_s: Sequence[float], seconds: float, random: np.random.Generator) -> list[list[int]]:
-    """Indices grouped to about ``seconds`` of sound a batch, of like length, in random order."""
-    order = np.argsort(np.asarray(durations_s) * (1 + 0.05 * random.standard_normal(len(durations_s))))
-    groups: list[list[int]] = [[]]
-    longest = 0.0
-    for index in order.tolist():
-        longest = max(longest, durations_s[index])
-        if groups[-1] and longest * (len(groups[-1]) + 1) > seconds:
-            groups.append([])
-            longest = durations_s[index]
-        groups[-1].append(index)
+    """Indices grouped to ``seconds`` of sound a batch, in random order.
+
+    Batches have few shapes, because a shape costs the time to make kernels for it: sounds that share one are padded to
+    the same multiple of ``GRID_S``, and there are as many as fit, but for the last batch of each length.
+    """
+    cells: dict[int, list[int]] = {}
+    for index in random.permutation(len(durations_s)).tolist():
+        cells.setdefault(math.ceil(durations_s[index] / GRID_S), []).append(index)
+    groups = []
+    for cell, members in sorted(cells.items()):
+        size = max(1, int(seconds / (max(cell, 1) * GRID_S)))
+        groups += [members[first : first + size] for first in range(0, len(members), size)]
     random.shuffle(groups)
     return groups
 
