@@ -42,6 +42,31 @@ def test_kept_frames_are_those_of_the_whole(total, cuts, chunk, left, right):
     assert starts == np.cumsum([0, *map(len, kept)])[:-1].tolist()
 
 
+@given(
+    total=st.integers(0, 400),
+    block=st.integers(1, 400),
+    chunk=st.integers(1, 20),
+    left=st.integers(0, 10),
+    right=st.integers(0, 10),
+)
+@settings(max_examples=200, deadline=None)
+def test_filled_windows_hear_alike(total, block, chunk, left, right):
+    samples = np.random.default_rng(total).normal(size=total).astype(np.float32)
+    blocks = [samples[start : start + block] for start in range(0, total, block)]
+    windows = list(FrameWindows(chunk, left, right, hop=HOP, field=FIELD, fill=True).cut(blocks))
+    heard = [frames_of(window.samples) for window in windows]
+    kept = [row[window.skip : window.skip + window.keep] for row, window in zip(heard, windows, strict=True)]
+    np.testing.assert_allclose(np.concatenate([np.zeros(0), *kept]), frames_of(samples), rtol=1e-6)
+    assert {len(row) for row in heard[:-1]} <= {left + chunk + right}
+    assert all(len(row) <= left + chunk + right for row in heard)
+    for row, window in zip(heard, windows, strict=True):
+        ends = window.start_frame + window.keep
+        assert window.skip == min(left, window.start_frame)
+        assert len(row) - window.skip - window.keep == min(right, len(frames_of(samples)) - ends)
+    if len(frames_of(samples)) <= left + chunk + right:
+        assert len(windows) <= 1
+
+
 def test_the_buffer_stays_small():
     cutter = FrameWindows(10, 5, 5, hop=HOP, field=FIELD)
     largest = 0

@@ -52,11 +52,14 @@ def blocks_of(audio: Sounding) -> Iterator[NDArray[np.float32]]:
 
 
 def cutter(engine: Ctc, chunk_s: float, context_s: float) -> FrameWindows:
-    """Windows of a network's frames that keep ``chunk_s`` seconds and hear ``context_s`` on each side."""
+    """Windows of a network's frames that keep ``chunk_s`` seconds and hear ``context_s`` on each side.
+
+    At the ends of the sound, which have no context, they keep more; a sound that one window can hear is not cut.
+    """
     frames_per_s = SAMPLE_RATE / engine.config.samples_per_frame
     context = round(context_s * frames_per_s)
     hop, field = engine.config.samples_per_frame, engine.config.receptive_field
-    return FrameWindows(max(1, round(chunk_s * frames_per_s)), context, context, hop=hop, field=field)
+    return FrameWindows(max(1, round(chunk_s * frames_per_s)), context, context, hop=hop, field=field, fill=True)
 
 
 class Heard:

@@ -40,8 +40,14 @@ class FrameWindow:
 class FrameWindows:
     """Cuts a stream of blocks of any size into windows; holds no more than one window and one block."""
 
-    def __init__(self, chunk: int, left: int, right: int, *, hop: int = 320, field: int = 400) -> None:
+    def __init__(
+        self, chunk: int, left: int, right: int, *, hop: int = 320, field: int = 400, fill: bool = False
+    ) -> None:
         """Sizes in frames; ``hop`` and ``field`` in samples.
+
+        With ``fill`` the first window keeps what it has no left context for, and the last what it has no right context
+        for: all windows but the last hear ``left + chunk + right`` frames, and a stream no longer than that is one
+        window. The first window then comes later, so live streams don't want it.
 
         Raises:
             BadInput: no frame to keep, or negative context.
@@ -51,6 +57,7 @@ class FrameWindows:
                 f"chunk {chunk}, left {left}, right {right} frames: chunk must be positive, context not negative"
             )
         self.chunk, self.left, self.right, self.hop, self.field = chunk, left, right, hop, field
+        self.fill = fill
         self.buffer = np.zeros(0, np.float32)
         self.origin = 0  # frame at which the buffer starts
         self.kept = 0  # frames handed out
@@ -64,14 +71,18 @@ class FrameWindows:
     def push(self, block: NDArray[np.float32]) -> Iterator[FrameWindow]:
         """Windows that are complete with this block."""
         self.buffer = np.concatenate([self.buffer, block])
-        while self._known() >= self.kept + self.chunk + self.right:
-            yield self._window(self.chunk, self.kept + self.chunk + self.right)
+        while self._known() >= (end := self.kept + self._keep() + self.right) + self.fill:  # is there more than that?
+            yield self._window(self._keep(), end)
 
     def finish(self) -> Iterator[FrameWindow]:
         """The last windows: what is left has less right context, or none."""
         while (left_over := self._known() - self.kept) > 0:
-            keep = min(self.chunk, left_over)
+            keep = min(self._keep() + self.fill * self.right, left_over)
             yield self._window(keep, min(self.kept + keep + self.right, self._known()))
+
+    def _keep(self) -> int:
+        """Frames that the next window keeps where it has its right context."""
+        return self.chunk + self.fill * max(self.left - self.kept, 0)
 
     def _known(self) -> int:
         """Frames of the whole file that the samples so far determine."""

@@ -20,7 +20,7 @@ class CtcOptions:
 
     What is heard:
         language: adapter language of a model that has several (MMS), by code or name; "auto" identifies it.
-        chunk_s: seconds kept from each window.
+        chunk_s: seconds kept from each window; more at the ends of the sound, which have no context.
         context_s: seconds heard but not kept on each side of it.
         batch_size: windows heard together.
 
