@@ -110,6 +110,20 @@ def test_a_narrow_matrix_is_not_kept_as_float32_too(stored, dtype, tmp_path):
     assert np.linalg.norm(found - exact) < (1e-5 if dtype == "float32" else 0.01) * np.linalg.norm(exact)
 
 
+def test_int8_matrices_stay_int8(tiny_whispers, tmp_path, monkeypatch):
+    monkeypatch.setenv("SONANT_CACHE", str(tmp_path))
+    engine = seq2seq.open(tiny_whispers["multilingual"], EngineOptions(dtype="int8"))
+    for part in (engine.encoder, engine.decoder):
+        kept = Counter()
+        for op in part.model.get_runtime_model().get_ops():
+            row = op.get_rt_info()
+            if getattr(row["layerType"], "value", row["layerType"]) == "Const":
+                shape = op.output(0).shape
+                if len(shape) == 2 and min(shape) > 1:
+                    kept[row["outputPrecisions"].value] += 1
+        assert set(kept) == {"i8"}, kept
+
+
 def test_bytes_that_a_token_reads():
     """Whisper base in int8: 46 MB of matrices a token, nothing of the encoder, the embedding table once."""
     template = graph.decoder(BASE)

@@ -36,12 +36,8 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> GraphCtc:  # noqa: A
 
         def run(feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
             request = compiled.model.create_infer_request()
-            if compiled.settled:
+            with compiled.running():
                 request.infer(dict(feeds))
-            else:  # a dynamic model packs its weights now
-                with binder.forgetting(compiled.arrays):
-                    request.infer(dict(feeds))
-                compiled.settle()
             return [request.get_tensor(name).data.copy() for name in outputs]
 
         return run

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -59,11 +60,15 @@ class Compiled:
     arrays: list[NDArray[Any]]
     settled: bool = False
 
-    def settle(self) -> None:
-        """To be called after the first inference, when a dynamic model has packed its weights: the pages go back."""
-        if not self.settled:
-            binder.forget_pages(self.arrays)
-            self.settled = True
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Around every inference. In the first one a model packs its weights: the pages go back meanwhile."""
+        if self.settled:
+            yield
+            return
+        with binder.forgetting(self.arrays):
+            yield
+        self.settled = True
 
 
 @cache
@@ -140,7 +145,8 @@ def read(template: ModelProto, stored: Mapping[str, Tensor], origin: str) -> Bou
             constant.set_friendly_name(key)
             parameter.output(0).replace(constant.output(0))
             model.remove_parameter(parameter)
-            _keep_narrow(constant)
+            if stored[key].dtype in ("F16", "BF16"):  # int8 is kept as it is, and grows threefold if it is marked
+                _keep_narrow(constant)
     model.validate_nodes_and_infer_types()
     return Bound(model, arrays)
 

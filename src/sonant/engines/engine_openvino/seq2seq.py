@@ -70,8 +70,10 @@ class OpenvinoSeq2Seq:
             self.hearing.set_tensor("features", ov.Tensor(np.ascontiguousarray(features[window : window + 1])))
             for name, array in zip(names("cross", config), cross, strict=True):
                 self.hearing.set_tensor(name, self._tensor(array[window : window + 1]))
-            self.hearing.infer()
-        self.encoder.settle()
+            with self.encoder.running():
+                self.hearing.infer()
+        # A few numbers between the packed matrices are read each time; some systems map 2 MB for each of them.
+        binder.forget_pages(self.encoder.arrays)
         return OpenvinoMemory(self, cross)
 
     def fork(self, memory: OpenvinoMemory, windows: Sequence[int], beams: int = 1) -> OpenvinoMemory:
@@ -91,8 +93,8 @@ class OpenvinoSeq2Seq:
         request.set_tensor("embedded", ov.Tensor(self.embed(tokens, memory.length)))
         request.set_tensor("beams", ov.Tensor(memory.rows))
         request.set_tensor("wanted", ov.Tensor(wanted))
-        request.infer()
-        self.decoder.settle()
+        with self.decoder.running():
+            request.infer()
         memory.length += length
         memory.rows = np.arange(len(memory.rows), dtype=np.int32)
         logits: NDArray[np.float32] = request.get_tensor("logits").data.copy()
