@@ -73,7 +73,8 @@ def recipe(hours: float, **changes: object) -> CtcRecipe:
 def test_a_toy_language_is_learned_and_the_folder_opens_like_any_checkpoint(
     toy: list[Utterance], tmp_path: Path
 ) -> None:
-    trainer = Trainer(initialise(TINY, 0), VOCABULARY, recipe(0.2, peak_rate=1e-3, framed_rest=1.0))
+    masked = replace(TINY, mask_time_prob=0.02, mask_time_length=2)
+    trainer = Trainer(initialise(masked, 0), VOCABULARY, recipe(0.2, peak_rate=1e-3, framed_rest=1.0))
     curve = trainer.fit(toy[:20], toy[20:])
     assert curve[-1].loss < 0.3 * curve[0].loss
     assert curve[-1].word_error_rate is not None

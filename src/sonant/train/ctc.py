@@ -287,7 +287,8 @@ class Trainer:
         masked = None
         if self.done >= self.recipe.masked_from and config.mask_time_prob:
             counts = np.array([config.frames(len(samples)) for samples in sounds])
-            masked = torch.from_numpy(sample_masks(counts, config, random, least=0))
+            spans = torch.from_numpy(sample_masks(counts, config, random, least=0))
+            masked = functional.pad(spans, (0, config.frames(waveforms.shape[1]) - spans.shape[1]))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
             heard = self.net.wav2vec2(waveforms, lengths, masked)
             phones = self.phone_head(heard.states[(config.num_hidden_layers + 1) // 2])
