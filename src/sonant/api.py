@@ -74,7 +74,8 @@ def load_tts(
         UnknownName: no such model, or no such engine; the engine and dtype are checked before anything is fetched.
         MissingExtra: the engine isn't installed.
         ModelFileMissing: its files can't be had.
-        BadInput: it is no synthesiser, or the engine has no such dtype for speech (int8: none has).
+        BadInput: it is no synthesiser, or the engine has no such dtype for speech; int8 needs openvino, kokoro-82m's
+            own weights and a CPU with VNNI.
     """
     from sonant.tts.pipeline import Speaker
 

@@ -1,22 +1,24 @@
 """Every Kokoro engine and dtype against torch float32, over all that the protocol offers."""
 
+import re
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 
 import ml_dtypes
 import numpy as np
 import pytest
 from kokoro_nets import TINY_KOKORO, kokoro_folder, utterances
 
-from sonant.engines import synth_flow
+from sonant.engines import cpu, synth_flow
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import open_engine
 from sonant.engines.engine_openvino import synth as openvino_synth
 from sonant.engines.engine_openvino.runtime import has_bfloat16
 from sonant.errors import BadInput, UnsupportedCheckpoint
-from sonant.models.kokoro import source, spectrum
+from sonant.models.kokoro import ranges, source, spectrum
 
-ENGINES = ["openvino-float32", "openvino-bfloat16", "onnxruntime-float32", "torch-bfloat16"]
+ENGINES = ["openvino-float32", "openvino-bfloat16", "openvino-int8", "onnxruntime-float32", "torch-bfloat16"]
 EXACT = ["torch-float32", "openvino-float32", "onnxruntime-float32"]
 LENGTHS = (12, 5, 17)
 
@@ -28,8 +30,21 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def opened(checkpoint):
-    """Engines by name, opened once."""
-    return cache(partial(open_named, checkpoint))
+    """Engines by name, opened once; int8 with ranges that fit signals near 1."""
+
+    @cache
+    def get(name):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ranges, "load", wide_ranges)
+            return open_named(checkpoint, name)
+
+    return get
+
+
+def wide_ranges(stored, _origin):
+    """For every convolution of the generator's residual blocks."""
+    keys = [key for key in stored if re.fullmatch(r"decoder\.generator\.(resblocks|noise_res)\..*\.weight_v", key)]
+    return {key: ranges.Range(-6.0, 7.0, np.linspace(0.5, 1.5, stored[key].shape[1], dtype=np.float32)) for key in keys}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +57,8 @@ def open_named(checkpoint, name):
     engine, dtype = name.split("-")
     if name == "openvino-bfloat16" and not has_bfloat16():
         pytest.skip("this CPU has no bfloat16 arithmetic")
+    if name == "openvino-int8" and not cpu.detect().int8:
+        pytest.skip("this CPU has no VNNI")
     return open_engine(checkpoint, EngineOptions(engine, dtype=dtype))
 
 
@@ -253,3 +270,36 @@ def test_the_rung_does_not_change_the_sound(checkpoint, expected, monkeypatch):
     engine = open_named(checkpoint, "openvino-float32")
     for row, right in enumerate(expected):
         assert max(errors(play(engine, [row], [right]), right).values()) < 2e-5
+
+
+def test_int8_of_other_weights_is_refused(checkpoint, monkeypatch):
+    monkeypatch.setattr(cpu, "detect", lambda: cpu.Cpu(known=True, bfloat16=False, int8=True, amx=False))
+    with pytest.raises(BadInput, match=r"measured for kokoro-82m only, and tiny has other.*allowed: auto, float32"):
+        open_engine(checkpoint, EngineOptions("openvino", dtype="int8"))
+
+
+def test_int8_without_vnni_is_refused(checkpoint, monkeypatch):
+    monkeypatch.setattr(cpu, "detect", lambda: cpu.Cpu(known=True, bfloat16=False, int8=False, amx=False))
+    with pytest.raises(BadInput, match=r"VNNI.*allowed here: auto, float32"):
+        open_engine(checkpoint, EngineOptions("openvino", dtype="int8"))
+
+
+def test_int8_changes_no_layout(opened, expected):
+    """Every convolution that has a range is an integer kernel, and nothing is turned or reordered on its account."""
+    found, integer = {}, {}
+    for name in ("openvino-bfloat16" if has_bfloat16() else "openvino-float32", "openvino-int8"):
+        play(opened(name), [0], [expected[0]])
+        (graph, *_) = opened(name).parts.runs["decoder"].graphs.values()
+        layers = [
+            {key: getattr(value, "value", value) for key, value in op.get_rt_info().items()}
+            for op in graph.compiled.model.get_runtime_model().get_ops()
+        ]
+        found[name] = Counter(layer["layerType"] for layer in layers)
+        convolutions = [layer for layer in layers if layer["layerType"] == "Convolution"]
+        integer[name] = sum(layer["primitiveType"].endswith("_I8") for layer in convolutions)
+    before, after = found.values()
+    assert list(integer.values()) == [0, 2 * 2 * (3 + 2 + 3)]  # two stages, pairs: blocks of 3 and 2, the source's of 3
+    assert after["Convolution"] == before["Convolution"]
+    assert after["Transpose"] == 0
+    assert after["Reorder"] <= before["Reorder"]
+    assert after["Subgraph"] <= before["Subgraph"] + 2

@@ -10,7 +10,10 @@ import torch
 from kokoro_nets import log_mel
 from test_synth import ENGINES, EXACT, error, open_named
 
+import sonant
+from sonant.engines import cpu
 from sonant.models.kokoro import source
+from sonant.text.evaluation import word_errors
 from sonant.weights import store, voices
 from sonant.weights.tensors import read_file, to_float32
 
@@ -54,6 +57,15 @@ def test_engines_speak_alike(name, case, checkpoint, opened, tolerances):
     limits = tolerances["synth"][name]
     found = {"log_mel": np.abs(log_mel(sound) - log_mel(right)).mean(), "real": error(sound, right)}
     assert all(found[name] < limits[name] for name in found), found
+
+
+@pytest.mark.weights
+def test_int8_is_heard_as_it_was_said():
+    if not cpu.detect().int8:
+        pytest.skip("this CPU has no VNNI")
+    said = "The garden was quiet except for the bees. Along the wall the first roses had opened, red and white."
+    audio = sonant.load_tts("kokoro-82m", engine="openvino", dtype="int8").speak(said).audio
+    assert word_errors(said, sonant.load_asr("whisper-base").transcribe(audio).text) == 0
 
 
 @pytest.mark.weights

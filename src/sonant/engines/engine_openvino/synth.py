@@ -19,11 +19,14 @@ import openvino as ov
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from sonant.engines import cpu
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
+from sonant.engines.engine_openvino.convolutions import narrow
 from sonant.engines.synth_flow import SynthFlow
 from sonant.engines.synth_graph import Part, Run, open_graphs
 from sonant.errors import BadInput
+from sonant.models.kokoro import ranges
 from sonant.models.kokoro.config import KokoroConfig
 from sonant.models.kokoro.graph_layers import Form
 from sonant.weights.checkpoint import Checkpoint
@@ -69,11 +72,17 @@ class Graph:
 class Ladder:
     """The decoder's graph compiled for a rung at a time; the least recently used one goes when there are too many."""
 
-    def __init__(self, template: ModelProto, compile_sizes: Callable[[Sizes], Graph], per: int) -> None:
-        self.template, self.compile_sizes, self.per = template, compile_sizes, per
+    def __init__(
+        self,
+        template: ModelProto,
+        bind: Callable[[Sizes], runtime.Bound],
+        make: Callable[[runtime.Bound], Run],
+        per: int,
+    ) -> None:
+        self.template, self.bind, self.make, self.per = template, bind, make, per
         self.inputs = {row.name: _dimensions(row) for row in template.graph.input}
         self.outputs = [_dimensions(row) for row in template.graph.output]
-        self.graphs: OrderedDict[tuple[int, int], Graph] = OrderedDict()
+        self.graphs: OrderedDict[tuple[int, int], Run] = OrderedDict()
         self.lock = Lock()
 
     def __call__(self, feeds: Arrays) -> list[NDArray[Any]]:
@@ -90,11 +99,11 @@ class Ladder:
     def _sizes(self, batch: int, frames: int) -> Sizes:
         return {"B": batch, "F": frames, "2F": 2 * frames, "N": frames * self.per + 1}
 
-    def _graph(self, batch: int, frames: int, sizes: Sizes) -> Graph:
+    def _graph(self, batch: int, frames: int, sizes: Sizes) -> Run:
         with self.lock:
             key = (batch, frames)
             if key not in self.graphs:
-                self.graphs[key] = self.compile_sizes(sizes)
+                self.graphs[key] = self.make(self.bind(sizes))
                 if len(self.graphs) > RUNGS_KEPT:
                     self.graphs.popitem(last=False)
             self.graphs.move_to_end(key)
@@ -120,11 +129,11 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
 
     Raises:
         UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
-        BadInput: a device or dtype that OpenVINO doesn't have here.
+        BadInput: a device or dtype that OpenVINO doesn't have here, or int8 for weights that it isn't measured for.
     """
     plan = runtime.plan(options)
-    if plan.dtype == "int8":
-        raise BadInput("the openvino engine has no int8 for speech; allowed: auto, float32, bfloat16")
+    if plan.dtype == "int8" and not cpu.detect().int8:
+        raise BadInput("int8 for speech needs a CPU with VNNI on AVX-512; allowed here: auto, float32")
     per_frame = 2 * KokoroConfig.from_hexgrad(checkpoint.config).generator.columns_per_half_frame
 
     def compile_part(part: Part, template: ModelProto, tensors: Mapping[str, Tensor]) -> Run:
@@ -132,13 +141,17 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
             exact = plan.properties | {"INFERENCE_PRECISION_HINT": "f32"}
             return Graph(runtime.compile_model(runtime.read(template, tensors, checkpoint.id), exact))
 
-        def compile_sizes(sizes: Sizes) -> Graph:
+        rounded = ranges.load(tensors, checkpoint.id) if plan.dtype == "int8" else {}
+
+        def bind(sizes: Sizes) -> runtime.Bound:
             bound = runtime.read(template, tensors, checkpoint.id)
             shapes = {row.name: [sizes.get(d, d) for d in _dimensions(row)] for row in template.graph.input}
             bound.model.reshape(shapes)
-            return Graph(runtime.compile_model(bound, plan.properties))
+            if rounded:
+                narrow(bound.model, tensors, rounded)
+            return bound
 
-        return Ladder(template, compile_sizes, per_frame)
+        return Ladder(template, bind, lambda bound: Graph(runtime.compile_model(bound, plan.properties)), per_frame)
 
     description = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
     return open_graphs(checkpoint, compile_part, Form(channels_last=True, dressed=True), description)
