@@ -19,7 +19,7 @@ from typing import Any
 
 import onnx
 
-from sonant.models.wav2vec2 import graph as wav2vec2_graph
+from sonant.engines import ctc_flow
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.whisper import graph as whisper_graph
 from sonant.models.whisper.config import WhisperConfig
@@ -88,8 +88,8 @@ def templates() -> Iterator[tuple[str, onnx.ModelProto]]:
             yield f"{row.id}.encoder", whisper_graph.encoder(config, 1)
             yield f"{row.id}.decoder", whisper_graph.decoder(config)
         elif row.id in WAV2VEC2:
-            yield f"{row.id}.recogniser", wav2vec2_graph.recogniser(WAV2VEC2[row.id], padded=False)
-            yield f"{row.id}.recogniser-padded", wav2vec2_graph.recogniser(WAV2VEC2[row.id], padded=True)
+            for kind in ("front", "position", "log_probs"):
+                yield f"{row.id}.{kind}", ctc_flow.template(WAV2VEC2[row.id], kind)
 
 
 def shape_of(model: onnx.ModelProto) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from sonant.errors import BadInput, UnsupportedCheckpoint
 from sonant.models.wav2vec2.adapters import AdapterCache, stack
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.fold import FirstNorm, folded_position
-from sonant.models.wav2vec2.graph import Form, classifier, front, position, recogniser, shapes
+from sonant.models.wav2vec2.graph import classifier, front, position, recogniser, shapes
 from sonant.models.wav2vec2.names import canonical
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
@@ -163,10 +163,9 @@ def template(config: Wav2Vec2Config, kind: str, states: tuple[int, ...] | None =
         return front(config, PIECE_FRAMES)
     if kind == "position":
         return position(config, POSITION_FRAMES)
-    form = Form(folded=True, front=False)
     if kind == "classes":
-        return classifier(config, form=form)
-    return recogniser(config, form=form, languages=kind == "languages", states=states)
+        return classifier(config)
+    return recogniser(config, languages=kind == "languages", states=states)
 
 
 def _joined(rows: Sequence[NDArray[Any]], filler: float) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -3,7 +3,7 @@
 Legend: B utterances, N samples, F frames, D width, H heads, E head size, A adapter width, L layers, V symbols.
 
 What the shape of the graph is for:
-- without padding (one utterance, or all of one length) no mask is built at all: the runtimes then fuse attention;
+- rows are heard apart, so there is no padding and no mask: the runtimes then fuse attention;
 - what comes before the layers has graphs of its own with fixed shapes, which hear a piece at a time: OpenVINO then
   changes no layout between the convolutions, and the first of them, 15 MB for each second, never lie in memory whole;
 - adapters and heads of languages are inputs, so that switching one copies nothing and a batch may mix them;
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -24,9 +23,7 @@ from sonant.models.wav2vec2.adapters import PARTS
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.fold import GROUP_NORM_EPS, POSITION
 
-__all__ = ["Form", "classifier", "front", "position", "recogniser", "shapes"]
-
-MASKED = -1e9  # added to the scores of padded frames; -inf would make a padded row NaN
+__all__ = ["classifier", "front", "position", "recogniser", "shapes"]
 
 
 def shapes(config: Wav2Vec2Config) -> dict[str, tuple[int, ...]]:
@@ -78,38 +75,17 @@ def shapes(config: Wav2Vec2Config) -> dict[str, tuple[int, ...]]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """How a graph is built for a runtime; the defaults are the plain template, all its keys the checkpoint's.
-
-    Attributes:
-        padded: rows may be shorter than the batch; the lengths are an input.
-        folded: the positional convolution has one weight (see ``fold``).
-        front: what comes before the layers is in the graph; else ``hidden`` (B, F, D) is the input, the projected
-            features and the positional convolution's output added (see ``front``, ``position``).
-    """
-
-    padded: bool = False
-    folded: bool = False
-    front: bool = True
-
-
 def recogniser(
-    config: Wav2Vec2Config,
-    *,
-    padded: bool = False,
-    languages: bool = False,
-    states: Sequence[int] | None = None,
-    form: Form | None = None,
+    config: Wav2Vec2Config, *, languages: bool = False, states: Sequence[int] | None = None
 ) -> onnx.ModelProto:
-    """Waveforms to log-probabilities, or to hidden states; ``form`` goes before ``padded``.
+    """The layers: from ``front`` and ``position`` together to log-probabilities, or to hidden states.
 
-    Inputs: ``waveforms`` (B, N) float32; ``lengths`` (B,) int64 where ``padded``; with ``languages`` the adapter parts,
-    dots written as underscores, (L, B, ...) each, and ``head_weight`` (B, V, D), ``head_bias`` (B, V).
+    Inputs: ``hidden`` (B, F, D) float32; with ``languages`` the adapter parts, dots written as underscores,
+    (L, B, ...) each, and ``head_weight`` (B, V, D), ``head_bias`` (B, V).
     Outputs: ``log_probs`` (B, F, V), or ``state_N`` (B, F, D) for the layers in ``states``.
     """
-    graph = GraphBuilder("wav2vec2", _with_folded(config))
-    hidden = _heard(graph, config, form or Form(padded), states or (), languages)
+    graph = GraphBuilder("wav2vec2", shapes(config))
+    hidden = _heard(graph, config, states or (), languages)
     if states is None:
         logits = _language_head(graph, config, hidden) if languages else graph.linear(hidden, "lm_head")
         symbols: int | str = "V" if languages else config.vocab_size
@@ -131,7 +107,7 @@ def front(config: Wav2Vec2Config, frames: int) -> onnx.ModelProto:
     if config.feat_extract_norm == "group":
         sides = [graph.input(name, "float32", (1, config.conv_dim[0], 1)) for name in ("scale", "shift")]
         norm = sides[0], sides[1]
-    hidden, _ = _feature_encoder(graph, config, hidden, "", norm)
+    hidden = _feature_encoder(graph, config, hidden, norm)
     made = graph.layer_norm(hidden, "wav2vec2.feature_projection.layer_norm", config.layer_norm_eps)
     hidden = graph.linear(made, "wav2vec2.feature_projection.projection")
     graph.output("hidden", hidden, "float32", (1, frames, config.hidden_size))
@@ -145,67 +121,49 @@ def front(config: Wav2Vec2Config, frames: int) -> onnx.ModelProto:
 def position(config: Wav2Vec2Config, frames: int) -> onnx.ModelProto:
     """The positional convolution at ``frames`` places: ``hidden`` (1, frames + kernel - 1, D) to (1, frames, D).
 
-    Its shapes are fixed, because OpenVINO makes code for each new length of a kernel this wide, 25 MB for MMS.
+    Its shapes are fixed, because OpenVINO makes code for each new length of a kernel this wide, 25 MB for MMS. Its
+    weight is the folded one (``fold``), not the checkpoint's two.
     """
-    graph = GraphBuilder("wav2vec2-position", _with_folded(config))
+    found = shapes(config)
+    folded = {f"{POSITION}.weight": found[f"{POSITION}.parametrizations.weight.original1"]}
+    graph = GraphBuilder("wav2vec2-position", found | folded)
     width, kernel = config.hidden_size, config.num_conv_pos_embeddings
     hidden = graph.input("hidden", "float32", (1, frames + kernel - 1, width))
-    made = _position(graph, config, hidden, folded=True, padded=False)
+    made = graph.op(
+        "Conv",
+        graph.op("Transpose", hidden, perm=[0, 2, 1]),
+        graph.weight(f"{POSITION}.weight"),
+        graph.weight(f"{POSITION}.bias"),
+        kernel_shape=[kernel],
+        group=config.num_conv_pos_embedding_groups,
+    )
+    made = graph.op("Transpose", graph.op("Gelu", made), perm=[0, 2, 1])
     graph.output("position", made, "float32", (1, frames, width))
     return graph.build()
 
 
-def classifier(config: Wav2Vec2Config, *, form: Form) -> onnx.ModelProto:
-    """Waveforms to log-probabilities of classes: projected states, averaged over the frames, then a linear head.
+def classifier(config: Wav2Vec2Config) -> onnx.ModelProto:
+    """Log-probabilities of classes: projected states, averaged over the frames, then a linear head.
 
-    Inputs as ``recogniser``, without padding. Output: ``log_probs`` (B, labels).
+    Input as ``recogniser``. Output: ``log_probs`` (B, labels).
     """
-    graph = GraphBuilder("wav2vec2-classifier", _with_folded(config))
-    hidden = graph.linear(_heard(graph, config, form, (), False), "projector")
+    graph = GraphBuilder("wav2vec2-classifier", shapes(config))
+    hidden = graph.linear(_heard(graph, config, (), False), "projector")
     pooled = graph.op("ReduceMean", hidden, graph.constant([1]), keepdims=0)
     logits = graph.linear(pooled, "classifier")
     graph.output("log_probs", graph.op("LogSoftmax", logits, axis=1), "float32", ("B", len(config.labels)))
     return graph.build()
 
 
-def _features(graph: GraphBuilder, config: Wav2Vec2Config, padded: bool) -> tuple[str, str]:
-    """The inputs, and the normed features (B, F, C) with the frames of each utterance."""
-    hidden = graph.input("waveforms", "float32", ("B", "N"))
-    lengths = graph.input("lengths", "int64", ("B",)) if padded else ""
-    hidden, lengths = _feature_encoder(graph, config, hidden, lengths)
-    return graph.layer_norm(hidden, "wav2vec2.feature_projection.layer_norm", config.layer_norm_eps), lengths
-
-
-def _heard(
-    graph: GraphBuilder,
-    config: Wav2Vec2Config,
-    form: Form,
-    states: Sequence[int],
-    languages: bool,
-) -> str:
+def _heard(graph: GraphBuilder, config: Wav2Vec2Config, states: Sequence[int], languages: bool) -> str:
     """What the heads read (B, F, D); the layers in ``states`` become outputs."""
-    if form.front:
-        hidden, lengths = _features(graph, config, form.padded)
-        hidden = graph.linear(hidden, "wav2vec2.feature_projection.projection")
-    else:
-        hidden, lengths = graph.input("hidden", "float32", ("B", "F", config.hidden_size)), ""
-    bias = ""
-    if form.padded:
-        real = _real(graph, hidden, lengths)  # (B, F)
-        hidden = graph.op("Mul", hidden, graph.op("Unsqueeze", real, graph.constant([2])))
-        away = graph.op("Mul", graph.op("Sub", graph.constant(1.0), real), graph.constant(MASKED))
-        bias = graph.op("Unsqueeze", away, graph.constant([1, 2]))
-        frames = graph.op("Shape", hidden, start=1, end=2)
-        rows = graph.op("Concat", graph.constant([1, 1]), frames, graph.constant([1]), axis=0)
-        bias = graph.op("Expand", bias, rows)  # (B, 1, F, F): ONNX Runtime doesn't broadcast over queries
-    if form.front:
-        hidden = graph.op("Add", hidden, _position(graph, config, hidden, form.folded))
+    hidden = graph.input("hidden", "float32", ("B", "F", config.hidden_size))
     if not config.do_stable_layer_norm:
         hidden = graph.layer_norm(hidden, "wav2vec2.encoder.layer_norm", config.layer_norm_eps)
     parts = _language_inputs(graph, config) if languages else {}
     for layer in range(config.num_hidden_layers + 1):
         if layer:
-            hidden = _layer(graph, config, hidden, bias, layer - 1, parts)
+            hidden = _layer(graph, config, hidden, layer - 1, parts)
         if layer in states:
             graph.output(f"state_{layer}", hidden, "float32", ("B", "F", config.hidden_size))
     if config.do_stable_layer_norm and not states:
@@ -213,13 +171,8 @@ def _heard(
     return hidden
 
 
-def _feature_encoder(
-    graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, lengths: str, norm: tuple[str, str] | None = None
-) -> tuple[str, str]:
-    """(B, N) -> (B, F, C), and the frames of each utterance where there is padding.
-
-    ``norm`` is the group norm as scale and shift; None computes its statistics here.
-    """
+def _feature_encoder(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, norm: tuple[str, str] | None) -> str:
+    """(B, N) -> (B, F, C); ``norm`` is the group norm of the first convolution as scale and shift."""
     hidden = graph.op("Unsqueeze", hidden, graph.constant([1]))
     for index, (kernel, stride) in enumerate(zip(config.conv_kernel, config.conv_stride, strict=True)):
         key = f"wav2vec2.feature_extractor.conv_layers.{index}"
@@ -227,9 +180,6 @@ def _feature_encoder(
         if config.conv_bias:
             weights.append(graph.weight(f"{key}.conv.bias"))
         hidden = graph.op("Conv", hidden, *weights, kernel_shape=[kernel], strides=[stride])
-        if lengths:
-            steps = graph.op("Div", graph.op("Sub", lengths, graph.constant(kernel)), graph.constant(stride))
-            lengths = graph.op("Add", steps, graph.constant(1))
         if config.feat_extract_norm == "layer":
             turned = graph.op("Transpose", hidden, perm=[0, 2, 1])
             turned = graph.op("Gelu", graph.layer_norm(turned, f"{key}.layer_norm", GROUP_NORM_EPS))
@@ -237,87 +187,20 @@ def _feature_encoder(
             continue
         if index == 0 and norm:
             hidden = graph.op("Add", graph.op("Mul", hidden, norm[0]), norm[1])
-        elif index == 0:
-            hidden = _group_norm(graph, hidden, lengths, key)
         hidden = graph.op("Gelu", hidden)
-    return graph.op("Transpose", hidden, perm=[0, 2, 1]), lengths
+    return graph.op("Transpose", hidden, perm=[0, 2, 1])
 
 
-def _group_norm(graph: GraphBuilder, hidden: str, lengths: str, key: str) -> str:
-    """Every channel normed over its time; over its real frames where there is padding."""
-    scale, shift = graph.weight(f"{key}.layer_norm.weight"), graph.weight(f"{key}.layer_norm.bias")
-    if not lengths:
-        return graph.op("InstanceNormalization", hidden, scale, shift, epsilon=GROUP_NORM_EPS)
-    axes = graph.constant([2])
-    real = graph.op(
-        "Unsqueeze", _real(graph, graph.op("Transpose", hidden, perm=[0, 2, 1]), lengths), graph.constant([1])
-    )
-    count = graph.op("ReduceSum", real, axes, keepdims=1)
-    mean = graph.op("Div", graph.op("ReduceSum", graph.op("Mul", hidden, real), axes, keepdims=1), count)
-    centred = graph.op("Sub", hidden, mean)
-    squares = graph.op("Mul", graph.op("Mul", centred, centred), real)
-    variance = graph.op("Div", graph.op("ReduceSum", squares, axes, keepdims=1), count)
-    deviation = graph.op("Sqrt", graph.op("Add", variance, graph.constant(GROUP_NORM_EPS)))
-    normed = graph.op("Div", centred, deviation)
-    column = graph.constant([1])
-    scaled = graph.op("Mul", normed, graph.op("Unsqueeze", scale, column))
-    return graph.op("Add", scaled, graph.op("Unsqueeze", shift, column))
-
-
-def _real(graph: GraphBuilder, hidden: str, lengths: str) -> str:
-    """(B, F, C), (B,) -> (B, F) float32, 1 where a frame is real."""
-    frames = graph.op("Squeeze", graph.op("Shape", hidden, start=1, end=2), graph.constant([0]))
-    places = graph.op("Range", graph.constant(0), frames, graph.constant(1))
-    inside = graph.op(
-        "Less", graph.op("Unsqueeze", places, graph.constant([0])), graph.op("Unsqueeze", lengths, graph.constant([1]))
-    )
-    return graph.op("Cast", inside, to=onnx.TensorProto.FLOAT)
-
-
-def _with_folded(config: Wav2Vec2Config) -> dict[str, tuple[int, ...]]:
-    """``shapes`` and the folded weight of the positional convolution."""
-    found = shapes(config)
-    return found | {f"{POSITION}.weight": found[f"{POSITION}.parametrizations.weight.original1"]}
-
-
-def _position(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, folded: bool, *, padded: bool = True) -> str:
-    """The positional convolution; where its weight isn't ``folded``, the runtime does it when it opens the graph.
-
-    ``padded`` with zeros on both sides, so that there are as many frames as before.
-    """
-    key, kernel = "wav2vec2.encoder.pos_conv_embed.conv", config.num_conv_pos_embeddings
-    if folded:
-        weight = graph.weight(f"{key}.weight")
-    else:
-        direction = graph.weight(f"{key}.parametrizations.weight.original1")
-        squares = graph.op("ReduceSum", graph.op("Mul", direction, direction), graph.constant([0, 1]), keepdims=1)
-        unit = graph.op("Div", direction, graph.op("Sqrt", squares))
-        weight = graph.op("Mul", unit, graph.weight(f"{key}.parametrizations.weight.original0"))
-    left = kernel // 2
-    made = graph.op(
-        "Conv",
-        graph.op("Transpose", hidden, perm=[0, 2, 1]),
-        weight,
-        graph.weight(f"{key}.bias"),
-        kernel_shape=[kernel],
-        pads=[left, kernel - 1 - left] if padded else [0, 0],  # an even kernel has one frame less on its right
-        group=config.num_conv_pos_embedding_groups,
-    )
-    return graph.op("Transpose", graph.op("Gelu", made), perm=[0, 2, 1])
-
-
-def _layer(
-    graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, bias: str, layer: int, parts: dict[str, str]
-) -> str:
+def _layer(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, layer: int, parts: dict[str, str]) -> str:
     """One transformer layer, its adapter included."""
     key, epsilon = f"wav2vec2.encoder.layers.{layer}", config.layer_norm_eps
     if config.do_stable_layer_norm:
         normed = graph.layer_norm(hidden, f"{key}.layer_norm", epsilon)
-        hidden = graph.op("Add", hidden, _attention(graph, config, normed, bias, key))
+        hidden = graph.op("Add", hidden, _attention(graph, config, normed, key))
         normed = graph.layer_norm(hidden, f"{key}.final_layer_norm", epsilon)
         hidden = graph.op("Add", hidden, _feed_forward(graph, normed, key))
     else:
-        hidden = graph.op("Add", hidden, _attention(graph, config, hidden, bias, key))
+        hidden = graph.op("Add", hidden, _attention(graph, config, hidden, key))
         hidden = graph.layer_norm(hidden, f"{key}.layer_norm", epsilon)
         hidden = graph.op("Add", hidden, _feed_forward(graph, hidden, key))
         hidden = graph.layer_norm(hidden, f"{key}.final_layer_norm", epsilon)
@@ -330,7 +213,7 @@ def _layer(
     return graph.op("Add", hidden, graph.linear(inner, f"{key}.adapter_layer.linear_2"))
 
 
-def _attention(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, bias: str, key: str) -> str:
+def _attention(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, key: str) -> str:
     """(B, F, D) -> (B, F, D)."""
     heads, width = config.num_attention_heads, config.hidden_size
 
@@ -338,8 +221,7 @@ def _attention(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, bias: s
         made = graph.reshape(graph.linear(hidden, f"{key}.attention.{part}_proj"), (0, 0, heads, width // heads))
         return graph.op("Transpose", made, perm=[0, 2, 1, 3])  # (B, H, F, E)
 
-    inputs = [split(part) for part in "qkv"] + ([bias] if bias else [])
-    mixed = graph.op("Attention", *inputs, scale=1 / math.sqrt(width // heads))
+    mixed = graph.op("Attention", *(split(part) for part in "qkv"), scale=1 / math.sqrt(width // heads))
     mixed = graph.reshape(graph.op("Transpose", mixed, perm=[0, 2, 1, 3]), (0, 0, width))
     return graph.linear(mixed, f"{key}.attention.out_proj")
 
