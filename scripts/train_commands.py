@@ -1,6 +1,6 @@
 """Build the small wav2vec 2.0 recogniser of ours from nothing: speak the corpus, train, measure, save. One command.
 
-    python scripts/train_commands.py OUT [--sentences 1600] [--hours 25]
+    python scripts/train_commands.py OUT [--sentences 4096] [--hours 95]
 
 Kokoro speaks sentences of ``sonant.train.domain`` in many voices, blends and speeds; four voices and all test
 sentences are kept for the test alone. OUT receives the checkpoint (``model/``), the speech (``speech/``), and the
@@ -146,8 +146,8 @@ def main() -> None:
     """Speak, train, measure, save."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--sentences", type=int, default=1600, help="to train on")
-    parser.add_argument("--hours", type=float, default=CtcRecipe.hours, help="of sound to hear in training")
+    parser.add_argument("--sentences", type=int, default=4096, help="to train on")
+    parser.add_argument("--hours", type=float, default=95.0, help="of sound to hear in training")
     parser.add_argument("--speed", type=float, nargs=2, default=Casting(()).speed, help="slowest and fastest speech")
     parser.add_argument("--threads", type=int, default=CtcRecipe.threads, help="CPU threads")
     chosen = parser.parse_args()
