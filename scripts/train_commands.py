@@ -34,8 +34,8 @@ from sonant.train.domain import sentences
 from sonant.train.initial import initialise
 
 VOCABULARY = CtcVocabulary(("<pad>", "<unk>", "|", "'", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-# Three convolutions, the first of 25 ms at 200 frames a second, which begins as a filter bank: a training step costs an
-# eighth of what the published seven layers of one width would.
+# Three convolutions, the first of 25 ms at 200 frames a second, which begins as a filter bank: 28 million products a
+# second of sound, where the published seven layers of 512 channels take 2,400.
 CONFIG = Wav2Vec2Config(
     vocab_size=len(VOCABULARY.symbols),
     hidden_size=192,

@@ -12,6 +12,7 @@ import numpy as np
 
 from sonant.audio import io
 from sonant.records import Audio, Speech, SpeechChunk
+from sonant.text.g2p.english_stress import PRIMARY, SECONDARY
 from sonant.train.data import SAMPLE_RATE, Timed, Utterance, read_manifest, row
 from sonant.tts.pipeline import Speaker
 from sonant.tts.timing import symbol_times
@@ -23,7 +24,6 @@ BATCH = 8  # sentences spoken in one call of the network
 SORTED = 8 * BATCH  # sentences that are ordered by length, so that a batch is padded little
 LEXICON = {"a": "/ˈA/", "A": "/ˈA/"}  # a lone A of this domain is the letter, never the article
 MANIFEST = "manifest.jsonl"
-STRESS = "ˈˌ"
 MARGIN_S = (0.05, 0.1)  # kept before the first word and after the last
 
 
@@ -181,7 +181,7 @@ def _phones(chunk: SpeechChunk) -> list[Timed]:
     found: list[Timed] = []
     stressed_s: float | None = None
     for symbol, (start_s, end_s) in zip(chunk.phonemes, symbol_times(chunk.frames).tolist(), strict=True):
-        if symbol in STRESS:
+        if symbol in (PRIMARY, SECONDARY):
             stressed_s = start_s
         elif symbol == "ː" and found:
             found[-1] = (found[-1][0], found[-1][1], end_s)

@@ -311,16 +311,16 @@ class Trainer:
     def _framed(self, scores: Tensor, hard: Sequence[Hard]) -> Tensor:
         """Cross-entropy against the letters' frame targets, summed."""
         return _frame_loss(
-            scores, [targets.letters(one, self.vocabulary, *self._measures(long, by)) for one, long, by in hard]
+            scores, [targets.letters(one, self.vocabulary, *self._extent(long, by)) for one, long, by in hard]
         )
 
     def _sounded(self, logits: Tensor, hard: Sequence[Hard]) -> Tensor:
         """Cross-entropy against the phones' frame targets, summed."""
         return _frame_loss(
-            logits, [targets.phones(one, self.phones, *self._measures(long, by)) for one, long, by in hard]
+            logits, [targets.phones(one, self.phones, *self._extent(long, by)) for one, long, by in hard]
         )
 
-    def _measures(self, samples: NDArray[np.float32], stretch: float) -> tuple[float, float, int]:
+    def _extent(self, samples: NDArray[np.float32], stretch: float) -> tuple[float, float, int]:
         """Stretch, seconds from frame to frame, and frames of a sound."""
         config = self.net.config
         return stretch, config.samples_per_frame / SAMPLE_RATE, config.frames(len(samples))

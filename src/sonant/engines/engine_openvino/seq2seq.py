@@ -72,8 +72,6 @@ class OpenvinoSeq2Seq:
                 self.hearing.set_tensor(name, self._tensor(array[window : window + 1]))
             with self.encoder.running():
                 self.hearing.infer()
-        # A few numbers between the packed matrices are read each time; some systems map 2 MB for each of them.
-        binder.forget_pages(self.encoder.arrays)
         return OpenvinoMemory(self, cross)
 
     def fork(self, memory: OpenvinoMemory, windows: Sequence[int], beams: int = 1) -> OpenvinoMemory:

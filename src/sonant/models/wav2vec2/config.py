@@ -154,12 +154,6 @@ class Wav2Vec2Config:
             )
 
     @property
-    def parameters(self) -> int:
-        """Numbers in the transformer's layers, nearly all of the network's."""
-        layer = 4 * self.hidden_size**2 + 2 * self.hidden_size * self.intermediate_size
-        return self.num_hidden_layers * layer
-
-    @property
     def samples_per_frame(self) -> int:
         """Samples from one frame to the next: 320, 20 ms, in every published checkpoint."""
         return math.prod(self.conv_stride)
