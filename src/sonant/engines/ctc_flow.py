@@ -22,9 +22,9 @@ from onnx import ModelProto
 
 from sonant.engines import binder, quantize
 from sonant.errors import BadInput, UnsupportedCheckpoint
-from sonant.models.wav2vec2.adapters import AdapterCache, stack
+from sonant.models.wav2vec2.adapters import AdapterCache
 from sonant.models.wav2vec2.config import Wav2Vec2Config
-from sonant.models.wav2vec2.fold import FirstNorm, folded_position
+from sonant.models.wav2vec2.fold import FirstNorm, folded_adapter, folded_position
 from sonant.models.wav2vec2.graph import classifier, front, position, recogniser, shapes
 from sonant.models.wav2vec2.names import canonical
 from sonant.weights.checkpoint import Checkpoint
@@ -54,7 +54,9 @@ class GraphCtc:
         description: str,
     ) -> None:
         self.config = Wav2Vec2Config.from_hf(checkpoint.config)
-        self.adapters = AdapterCache(checkpoint.folder, self.config) if self.config.adapter_attn_dim else None
+        self.adapters = (
+            AdapterCache(checkpoint.folder, self.config, folded_adapter) if self.config.adapter_attn_dim else None
+        )
         self.first_norm = FirstNorm(self.config, stored) if self.config.feat_extract_norm == "group" else None
         self.compile_graph, self.description = compile_graph, description
         self._graphs: dict[tuple[str, tuple[int, ...] | None], Run] = {}
@@ -146,8 +148,7 @@ class GraphCtc:
         if self.adapters is None:
             raise BadInput("this checkpoint has no language adapters; leave the language out")
         adapter = self.adapters.get(language)
-        feeds = {part.replace(".", "_"): values for part, values in stack([adapter]).items()}
-        return feeds | {"head_weight": adapter.head_weight[None], "head_bias": adapter.head_bias[None]}
+        return adapter.parts | {"head_weight": adapter.head_weight, "head_bias": adapter.head_bias}
 
     def _graph(self, kind: str, states: tuple[int, ...] | None = None) -> Run:
         """The compiled graph of a kind, made the first time."""

@@ -67,6 +67,13 @@ class GraphBuilder:
             self.made[signature] = name
         return self.made[signature]
 
+    def split(self, value: str, count: int) -> list[str]:
+        """``count`` parts of one along the first axis."""
+        names = [f"{self.scope}Split_{len(self.nodes)}_{part}" for part in range(count)]
+        sizes = self.constant([1] * count)
+        self.nodes.append(helper.make_node("Split", [value, sizes], names, name=names[0][:-2], axis=0))
+        return names
+
     def constant(self, values: NDArray[Any] | Sequence[int] | float) -> str:
         """A small constant kept in the graph; integers become int64, floats float32."""
         array = np.asarray(values)

@@ -122,5 +122,5 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> TorchCtc:  # noqa: A
     state.setdefault("wav2vec2.masked_spec_embed", torch.zeros(config.hidden_size))  # only training reads it
     with torch.device("meta"):
         net: Net = NETS[config.head](config)
-    adapters = AdapterCache(checkpoint.folder, config) if config.adapter_attn_dim else None
+    adapters = AdapterCache(checkpoint.folder, config, lambda adapter: adapter) if config.adapter_attn_dim else None
     return TorchCtc(runtime.fill(net, state, checkpoint.id), adapters, device, dtype)

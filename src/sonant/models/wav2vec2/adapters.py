@@ -7,7 +7,7 @@ holds, for every layer, the norm and the two linear maps of the bottleneck, and 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -30,7 +30,8 @@ class Adapter:
 
     Attributes:
         language: its code.
-        parts: by name in ``PARTS``, stacked over layers: (L, D), (L, D), (L, A, D), (L, A), (L, D, A), (L, D).
+        parts: by name in ``PARTS``, stacked over layers: (L, D), (L, D), (L, A, D), (L, A), (L, D, A), (L, D); or
+            what ``fold.folded_adapter`` makes of them.
         head_weight: (V, D).
         head_bias: (V,).
     """
@@ -95,11 +96,13 @@ def read_adapter(path: Path, config: Wav2Vec2Config) -> Adapter:
 class AdapterCache:
     """The last used adapters of a checkpoint; safe to use from several threads."""
 
-    def __init__(self, folder: Path, config: Wav2Vec2Config, size: int = 8) -> None:
-        """``size`` adapters are kept; one of mms-1b-all takes about 9 MB."""
+    def __init__(
+        self, folder: Path, config: Wav2Vec2Config, prepare: Callable[[Adapter], Adapter], size: int = 8
+    ) -> None:
+        """``size`` adapters are kept as ``prepare`` makes them; one of mms-1b-all takes about 9 MB."""
         if size < 1:
             raise BadInput(f"adapter cache of size {size}; it must hold at least 1")
-        self.folder, self.config, self.size = folder, config, size
+        self.folder, self.config, self.prepare, self.size = folder, config, prepare, size
         self._kept: OrderedDict[str, Adapter] = OrderedDict()
         self._lock = Lock()
 
@@ -116,7 +119,7 @@ class AdapterCache:
             path = self.folder / f"adapter.{language}.safetensors"
             if not path.is_file():
                 raise UnknownName("language", language, languages(self.folder), "`sonant languages` lists all")
-            adapter = read_adapter(path, self.config)
+            adapter = self.prepare(read_adapter(path, self.config))
             self._kept[language] = adapter
             while len(self._kept) > self.size:
                 self._kept.popitem(last=False)

@@ -19,9 +19,8 @@ import numpy as np
 import onnx
 
 from sonant.models.graph_builder import GraphBuilder
-from sonant.models.wav2vec2.adapters import PARTS
 from sonant.models.wav2vec2.config import Wav2Vec2Config
-from sonant.models.wav2vec2.fold import GROUP_NORM_EPS, POSITION
+from sonant.models.wav2vec2.fold import FOLDED_PARTS, GROUP_NORM_EPS, POSITION
 
 __all__ = ["classifier", "front", "position", "recogniser", "shapes"]
 
@@ -80,8 +79,8 @@ def recogniser(
 ) -> onnx.ModelProto:
     """The layers: from ``front`` and ``position`` together to log-probabilities, or to hidden states.
 
-    Inputs: ``hidden`` (B, F, D) float32; with ``languages`` the adapter parts, dots written as underscores,
-    (L, B, ...) each, and ``head_weight`` (B, V, D), ``head_bias`` (B, V).
+    Inputs: ``hidden`` (B, F, D) float32; with ``languages`` the parts of one language's adapter that
+    ``fold.folded_adapter`` makes, and ``head_weight`` (V, D), ``head_bias`` (V,).
     Outputs: ``log_probs`` (B, F, V), or ``state_N`` (B, F, D) for the layers in ``states``.
     """
     graph = GraphBuilder("wav2vec2", shapes(config))
@@ -160,7 +159,7 @@ def _heard(graph: GraphBuilder, config: Wav2Vec2Config, states: Sequence[int], l
     hidden = graph.input("hidden", "float32", ("B", "F", config.hidden_size))
     if not config.do_stable_layer_norm:
         hidden = graph.layer_norm(hidden, "wav2vec2.encoder.layer_norm", config.layer_norm_eps)
-    parts = _language_inputs(graph, config) if languages else {}
+    parts = _language_inputs(graph, config) if languages else []
     for layer in range(config.num_hidden_layers + 1):
         if layer:
             hidden = _layer(graph, config, hidden, layer - 1, parts)
@@ -191,7 +190,7 @@ def _feature_encoder(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, n
     return graph.op("Transpose", hidden, perm=[0, 2, 1])
 
 
-def _layer(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, layer: int, parts: dict[str, str]) -> str:
+def _layer(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, layer: int, parts: list[tuple[str, ...]]) -> str:
     """One transformer layer, its adapter included."""
     key, epsilon = f"wav2vec2.encoder.layers.{layer}", config.layer_norm_eps
     if config.do_stable_layer_norm:
@@ -207,7 +206,7 @@ def _layer(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str, layer: int,
     if not config.adapter_attn_dim:
         return hidden
     if parts:
-        return graph.op("Add", hidden, _language_adapter(graph, hidden, layer, parts))
+        return graph.op("Add", hidden, _language_adapter(graph, hidden, parts[layer]))
     normed = graph.layer_norm(hidden, f"{key}.adapter_layer.norm", GROUP_NORM_EPS)
     inner = graph.op("Relu", graph.linear(normed, f"{key}.adapter_layer.linear_1"))
     return graph.op("Add", hidden, graph.linear(inner, f"{key}.adapter_layer.linear_2"))
@@ -232,34 +231,26 @@ def _feed_forward(graph: GraphBuilder, hidden: str, key: str) -> str:
     return graph.linear(inner, f"{key}.feed_forward.output_dense")
 
 
-def _language_inputs(graph: GraphBuilder, config: Wav2Vec2Config) -> dict[str, str]:
-    """The adapters of each row as inputs, by part."""
+def _language_inputs(graph: GraphBuilder, config: Wav2Vec2Config) -> list[tuple[str, ...]]:
+    """The adapter of each layer: its parts, cut from inputs that hold them for all layers."""
     width, inner, layers = config.hidden_size, config.adapter_attn_dim, config.num_hidden_layers
-    sizes = [(width,), (width,), (inner, width), (inner,), (width, inner), (width,)]
-    return {
-        part: graph.input(part.replace(".", "_"), "float32", (layers, "B", *size))
-        for part, size in zip(PARTS, sizes, strict=True)
-    }
+    sizes = zip(FOLDED_PARTS, [(width, inner), (1, inner), (inner, width), (1, width)], strict=True)
+    parts = [graph.split(graph.input(part, "float32", (layers, *size)), layers) for part, size in sizes]
+    return list(zip(*parts, strict=True))
 
 
-def _language_adapter(graph: GraphBuilder, hidden: str, layer: int, parts: dict[str, str]) -> str:
-    """The bottleneck of ``_layer`` with a set of weights for each row."""
-    rows = {part: graph.op("Gather", value, graph.constant(layer), axis=0) for part, value in parts.items()}
-    lifted = {part: graph.op("Unsqueeze", rows[part], graph.constant([1])) for part in PARTS if "bias" in part}
+def _language_adapter(graph: GraphBuilder, hidden: str, parts: tuple[str, ...]) -> str:
+    """The bottleneck of ``_layer`` with weights that come as inputs."""
     width = graph.shapes["wav2vec2.encoder.layer_norm.weight"][0]
     ones, zeros = graph.constant(np.ones(width, np.float32)), graph.constant(np.zeros(width, np.float32))
     normed = graph.op("LayerNormalization", hidden, ones, zeros, axis=-1, epsilon=GROUP_NORM_EPS)
-    scale = graph.op("Unsqueeze", rows["norm.weight"], graph.constant([1]))
-    normed = graph.op("Add", graph.op("Mul", normed, scale), lifted["norm.bias"])
-    down = graph.op("MatMul", normed, graph.op("Transpose", rows["linear_1.weight"], perm=[0, 2, 1]))
-    down = graph.op("Relu", graph.op("Add", down, lifted["linear_1.bias"]))
-    up = graph.op("MatMul", down, graph.op("Transpose", rows["linear_2.weight"], perm=[0, 2, 1]))
-    return graph.op("Add", up, lifted["linear_2.bias"])
+    down_weight, down_bias, up_weight, up_bias = parts
+    down = graph.op("Relu", graph.op("Add", graph.op("MatMul", normed, down_weight), down_bias))
+    return graph.op("Add", graph.op("MatMul", down, up_weight), up_bias)
 
 
 def _language_head(graph: GraphBuilder, config: Wav2Vec2Config, hidden: str) -> str:
-    """Each row's own head; narrower ones are filled with a bias of -inf by the engine."""
-    weight = graph.input("head_weight", "float32", ("B", "V", config.hidden_size))
-    bias = graph.input("head_bias", "float32", ("B", "V"))
-    made = graph.op("MatMul", hidden, graph.op("Transpose", weight, perm=[0, 2, 1]))
-    return graph.op("Add", made, graph.op("Unsqueeze", bias, graph.constant([1])))
+    """The language's own head."""
+    weight = graph.input("head_weight", "float32", ("V", config.hidden_size))
+    bias = graph.input("head_bias", "float32", ("V",))
+    return graph.op("Add", graph.op("MatMul", hidden, graph.op("Transpose", weight, perm=[1, 0])), bias)
