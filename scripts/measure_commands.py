@@ -24,7 +24,7 @@ from sonant.decode.ngram import estimate
 from sonant.records import Audio, Word
 from sonant.text.evaluation import word_errors
 from sonant.train.data import DRY, SAMPLE_RATE, Utterance, read_manifest, write_manifest
-from sonant.train.domain import sentences
+from sonant.train.domain import exercises
 
 BLOCK = 1600  # samples that a live stream is fed at a time
 CLIPS_A_VOICE = 6
@@ -85,7 +85,7 @@ def main() -> None:
     utterances = read_manifest(chosen.speech / "manifest.jsonl")
     asr = sonant.load_asr(chosen.model, engine=chosen.engine, dtype="float32")
     texts = frozenset(utterance.text for utterance in utterances)
-    model = estimate((text.split() for text in sentences(20_000, 9, texts)), 3)
+    model = estimate((text.split() for text in exercises(20_000, 9, texts)), 3)
 
     words = sum(len(text.split()) for text in texts)
     voices = len({utterance.voice for utterance in utterances})

@@ -1,5 +1,6 @@
 """Training itself: what is made harder, what a step teaches, and that a killed run ends like one that was not."""
 
+import itertools
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -200,6 +201,14 @@ def test_frame_targets_follow_the_times() -> None:
     silent = replace(one, words=(), phones=())
     assert (targets.letters(silent, VOCABULARY, 1.0, 0.1, 5) == targets.UNKNOWN).all()
     assert (targets.phones(silent, {}, 1.0, 0.1, 5) == targets.UNKNOWN).all()
+
+
+def test_a_blank_parts_equal_letters_however_fast_they_are() -> None:
+    """CTC reads two equal symbols without a blank between them as one: taught so, TOMORROW became TOMOROW."""
+    for length_s in (0.1, 0.13, 0.16, 0.2, 0.4):
+        one = Utterance(Path("x"), "ABBA", 1.0, (("ABBA", 0.1, 0.1 + length_s),))
+        line = targets.letters(one, VOCABULARY, 1.0, 0.02, 60)
+        assert VOCABULARY.text([symbol for symbol, _ in itertools.groupby(line.tolist()) if symbol]) == "ABBA"
 
 
 def test_holes_and_colour_change_the_spectrum_alone() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sonant.audio import io
-from sonant.records import Audio, Speech, SpeechChunk
+from sonant.records import Audio, SpeechChunk
 from sonant.text.g2p.english_stress import PRIMARY, SECONDARY
 from sonant.train.data import SAMPLE_RATE, Timed, Utterance, read_manifest, row
 from sonant.tts.pipeline import Speaker
@@ -20,8 +20,7 @@ from sonant.tts.timing import symbol_times
 __all__ = ["Casting", "plan", "speak"]
 
 log = logging.getLogger(__name__)
-BATCH = 8  # sentences spoken in one call of the network
-SORTED = 8 * BATCH  # sentences that are ordered by length, so that a batch is padded little
+TOGETHER = 5  # sentences said in one breath: each alone costs twice as much, for its silence and short matrices
 LEXICON = {"a": "/ˈA/", "A": "/ˈA/"}  # a lone A of this domain is the letter, never the article
 MANIFEST = "manifest.jsonl"
 MARGIN_S = (0.05, 0.1)  # kept before the first word and after the last
@@ -32,11 +31,11 @@ class Casting:
     """Who speaks, and how fast.
 
     Attributes:
-        voices: names of English voices; each keeps its accent (the first letter of a name).
+        voices: names of English voices; each keeps its accent (the first letter of a name), all speak equally often.
         guests: voices of other languages, who speak either accent.
-        guest_share: share of sentences spoken by a guest.
-        blended: share of sentences spoken by a blend with another voice or guest of the accent.
-        speed: (slowest, fastest), drawn for each batch.
+        guest_share: share of calls spoken by a guest.
+        blended: share of calls spoken by a blend with another voice or guest of the accent.
+        speed: (slowest, fastest), drawn for each call.
         seed: of all draws.
     """
 
@@ -50,10 +49,10 @@ class Casting:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the synthesiser: texts and their voices, one accent, one speed."""
+    """One call of the synthesiser: sentences that a voice says one after the other, its accent, its speed."""
 
     texts: tuple[str, ...]
-    voices: tuple[str, ...]
+    voice: str
     accent: str
     speed: float
 
@@ -61,27 +60,33 @@ class Call:
 def plan(texts: Sequence[str], casting: Casting) -> list[Call]:
     """All calls that speak these texts once, the same for the same arguments."""
     random = np.random.default_rng(casting.seed)
+    turns = _turns(casting.voices, random)
     calls = []
-    for first in range(0, len(texts), SORTED):
-        near = sorted(texts[first : first + SORTED], key=len)
-        for start in range(0, len(near), BATCH):
-            batch = tuple(near[start : start + BATCH])
-            accent = str(random.choice(casting.voices))[0]  # as often as voices have it
-            voices = tuple(_voice(casting, accent, random) for _ in batch)
-            calls.append(Call(batch, voices, accent, round(float(random.uniform(*casting.speed)), 3)))
+    for first in range(0, len(texts), TOGETHER):
+        voice, accent = _voice(casting, next(turns), random)
+        speed = round(float(random.uniform(*casting.speed)), 3)
+        calls.append(Call(tuple(texts[first : first + TOGETHER]), voice, accent, speed))
     return calls
 
 
-def _voice(casting: Casting, accent: str, random: np.random.Generator) -> str:
-    """A voice or guest, or a blend of two."""
-    own = [name for name in casting.voices if name[0] == accent]
-    cast = casting.guests if casting.guests and random.random() < casting.guest_share else own
-    name = str(random.choice(cast))
+def _turns(voices: Sequence[str], random: np.random.Generator) -> Iterator[str]:
+    """The voices, all of them in a new order each time round."""
+    while True:
+        yield from (voices[i] for i in random.permutation(len(voices)))
+
+
+def _voice(casting: Casting, turn: str, random: np.random.Generator) -> tuple[str, str]:
+    """Who speaks where it is this voice's turn, itself, a guest or a blend of two, and in what accent."""
+    accent = turn[0]
+    name = turn
+    if casting.guests and random.random() < casting.guest_share:
+        name = str(random.choice(casting.guests))
+    own = (other for other in casting.voices if other[0] == accent)
     fellows = [other for other in (*own, *casting.guests) if other != name]
     if not fellows or random.random() >= casting.blended:
-        return name
+        return name, accent
     share = round(float(random.uniform(0.2, 0.8)), 2)
-    return f"{name}({share})+{random.choice(fellows)}({round(1 - share, 2)})"
+    return f"{name}({share})+{random.choice(fellows)}({round(1 - share, 2)})", accent
 
 
 def speak(
@@ -137,10 +142,10 @@ def _append(manifest: Path, utterances: Sequence[Utterance]) -> None:
 
 
 def _said(speaker: Speaker, call: Call, number: int, folder: Path) -> list[Utterance]:
-    """Speak one call and write its audio."""
-    spoken = speaker.speak_batch(
-        [text.lower() + "." for text in call.texts],
-        list(call.voices),
+    """Speak one call and write the sound of each of its sentences."""
+    speech = speaker.speak(
+        " ".join(text.lower() + "." for text in call.texts),
+        call.voice,
         language=call.accent,
         speed=call.speed,
         seed=number,
@@ -148,29 +153,42 @@ def _said(speaker: Speaker, call: Call, number: int, folder: Path) -> list[Utter
         lexicon=LEXICON,
         trim=False,  # so that the symbols' times hold; the silence is cut below
     )
+    (chunk,) = speech.chunks  # a call is one utterance of the network
+    said = [(word.text.strip(".").upper(), word.start_s, word.end_s) for word in speech.words]
+    if [word for word, _, _ in said] != " ".join(call.texts).split():
+        raise ValueError(f"the synthesiser's words are not the text's: {call.texts}")
+    ends = np.cumsum([len(text.split()) for text in call.texts])
+    bounds = _bounds([said[end - 1][2] for end in ends], [said[end][1] for end in (0, *ends[:-1])], speech.audio)
+    phones = _phones(chunk)
     found = []
-    for place, (text, voice, speech) in enumerate(zip(call.texts, call.voices, spoken, strict=True)):
-        path = folder / f"{number:05}-{place}.flac"
-        audio, words, phones = _cut(speech)
-        io.write(path, audio)
-        whole = " ".join(word for word, _, _ in words) == text  # else the synthesiser's words are not the text's
-        found.append(Utterance(path, text, audio.duration_s, words if whole else (), voice, phones))
+    for place, (text, bound) in enumerate(zip(call.texts, bounds, strict=True)):
+        path = io.write(folder / f"{number:05}-{place}.flac", _part(speech.audio, bound))
+        parts = (_within(said, bound), _within(phones, bound))
+        found.append(Utterance(path, text, bound[1] - bound[0], parts[0], call.voice, parts[1]))
     return found
 
 
-def _cut(speech: Speech) -> tuple[Audio, tuple[Timed, ...], tuple[Timed, ...]]:
-    """The sound from its first word to its last with a margin around them, the words, and the phones."""
-    samples, rate = speech.audio.samples, speech.audio.sample_rate
-    first = max(0, round((speech.words[0].start_s - MARGIN_S[0]) * rate))
-    last = min(len(samples), round((speech.words[-1].end_s + MARGIN_S[1]) * rate))
-    begins_s, lasts_s = first / rate, (last - first) / rate
+def _bounds(ends_s: Sequence[float], starts_s: Sequence[float], audio: Audio) -> list[tuple[float, float]]:
+    """From when to when each sentence is kept: its words with a margin around them, at most half of the pause."""
+    middles = [(end + start) / 2 for end, start in zip(ends_s[:-1], starts_s[1:], strict=True)]
+    befores, behinds = [0.0, *middles], [*middles, audio.duration_s]
+    return [
+        (max(before, start - MARGIN_S[0]), min(behind, end + MARGIN_S[1]))
+        for before, start, end, behind in zip(befores, starts_s, ends_s, behinds, strict=True)
+    ]
 
-    def moved(said: str, start_s: float, end_s: float) -> Timed:
-        return said, min(max(start_s - begins_s, 0.0), lasts_s), min(max(end_s - begins_s, 0.0), lasts_s)
 
-    words = tuple(moved(word.text.strip(".").upper(), word.start_s, word.end_s) for word in speech.words)
-    (chunk,) = speech.chunks  # a sentence of the domain is one utterance
-    return Audio(samples[first:last], rate), words, tuple(moved(*phone) for phone in _phones(chunk))
+def _part(audio: Audio, bound: tuple[float, float]) -> Audio:
+    """The sound from when to when."""
+    first, last = (round(second * audio.sample_rate) for second in bound)
+    return Audio(audio.samples[first:last], audio.sample_rate)
+
+
+def _within(timed: Sequence[Timed], bound: tuple[float, float]) -> tuple[Timed, ...]:
+    """What is said between two times, from the first of them on."""
+    first, last = bound
+    inside = ((said, max(start, first), min(end, last)) for said, start, end in timed)
+    return tuple((said, start - first, end - first) for said, start, end in inside if end > start)
 
 
 def _phones(chunk: SpeechChunk) -> list[Timed]:

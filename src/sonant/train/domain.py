@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from num2words import num2words
 
-__all__ = ["COMMANDS", "sentence", "sentences"]
+__all__ = ["COMMANDS", "exercises", "sentence", "sentences"]
 
 VERBS = (
     "open close start stop play pause turn switch set show find call send read write save delete copy paste move "
@@ -32,6 +32,7 @@ MONTHS = "january february march april may june july august september october no
 DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 # Letters are spelled by their names so that the recogniser writes words that were spoken.
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+TIMES = "half quarter past oh o'clock the and".split()
 
 Random = np.random.Generator
 
@@ -39,6 +40,16 @@ Random = np.random.Generator
 def _words(number: int, to: str = "cardinal") -> str:
     """A number as it is spoken, without hyphens and commas."""
     return num2words(number, to=to).replace("-", " ").replace(",", "").replace(" and ", " ")
+
+
+# Every word of the domain once, but for letters, which are heard often enough.
+WORDS = tuple(
+    dict.fromkeys(
+        [*COMMANDS, *MONTHS, *DAYS, *TIMES, "hundred", "thousand"]
+        + [_words(number) for number in (*range(20), *range(20, 100, 10))]
+        + [_words(number, "ordinal") for number in (*range(1, 21), 30)]
+    )
+)
 
 
 def _number(random: Random) -> str:
@@ -106,6 +117,11 @@ def sentence(random: Random) -> str:
     return KINDS[kind][1](random).upper()
 
 
+def _listed(random: Random) -> str:
+    """Three to seven of the domain's words in no order: so a rare word is learned as often as any other."""
+    return " ".join(random.choice(WORDS, random.integers(3, 8))).upper()
+
+
 def sentences(count: int, seed: int, without: frozenset[str] = frozenset()) -> list[str]:
     """``count`` different sentences, none of them in ``without`` (so that test and training never share one)."""
     random = np.random.default_rng(seed)
@@ -115,3 +131,21 @@ def sentences(count: int, seed: int, without: frozenset[str] = frozenset()) -> l
         if candidate not in without:
             found[candidate] = None
     return list(found)
+
+
+def exercises(count: int, seed: int, without: frozenset[str] = frozenset(), lists: float = 0.0) -> list[str]:
+    """``count`` texts to learn from; sentences come again as often as the domain has them.
+
+    Args:
+        count: of texts.
+        seed: of all draws.
+        without: sentences that are kept for the test.
+        lists: share of texts that are lists of words.
+    """
+    random = np.random.default_rng(seed)
+    found: list[str] = []
+    while len(found) < count:
+        candidate = _listed(random) if random.random() < lists else sentence(random)
+        if candidate not in without:
+            found.append(candidate)
+    return found

@@ -36,12 +36,14 @@ def letters(
     line = np.full(frames, vocabulary.blank, np.int64)
     delimiter = vocabulary.ids.get(vocabulary.delimiter, vocabulary.blank)
     for place, (text, start_s, end_s) in enumerate(utterance.words):
+        before, ended = vocabulary.blank, 0
         symbols = vocabulary.encode(text)
         edges = np.linspace(start_s * stretch, end_s * stretch, len(symbols) + 1) / hop_s
         for symbol, start, end in zip(symbols, edges[:-1], edges[1:], strict=True):
-            first = round(start)
+            first = max(round(start), ended + 1) if symbol == before else round(start)  # CTC parts equals by a blank
             last = max(first + 1, round(start + (end - start) * (1 - BLANK_SHARE)))
             line[first:last] = symbol
+            before, ended = symbol, last
         if place:
             line[max(round(edges[0]) - 1, 0)] = delimiter
     return line
