@@ -9,6 +9,15 @@ from typing import Any
 __all__ = ["Entry", "Row", "rows"]
 
 
+# How each library is told to leave AVX-512 alone; ONNX Runtime and whisper.cpp can't be told, so they are left out.
+AVX2 = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "CT2_FORCE_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+}
+
+
 @dataclass(frozen=True)
 class Entry:
     """One system in a row: its name in ``systems.SYSTEMS``, what opens it, and how the table calls it."""
@@ -30,6 +39,7 @@ class Row:
         entries: the systems; the first is ours.
         repeats: rounds; each round runs every system once on every item.
         items: at most so many.
+        environment: of the systems' processes.
     """
 
     id: str
@@ -39,6 +49,7 @@ class Row:
     request: dict[str, Any] = field(default_factory=dict)
     repeats: int = 5
     items: int = 1000
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 def heard(model: str, weights: Path) -> tuple[Entry, ...]:
@@ -61,6 +72,7 @@ def spoken(weights: Path) -> tuple[Entry, ...]:
         Entry("sonant", "sonant", {"model": "kokoro-82m"}),
         Entry("kokoro (torch float32)", "kokoro", {"weights": str(weights / "kokoro")}),
         Entry("kokoro-onnx int8", "kokoro-onnx", {"weights": str(weights / "kokoro-int8.onnx"), "voices": voice}),
+        Entry("sonant int8", "sonant", {"model": "kokoro-82m", "dtype": "int8"}),
     )
 
 
@@ -110,4 +122,15 @@ def rows(weights: Path) -> tuple[Row, ...]:
         ),
         Row("ctc-base", "wav2vec 2.0 base shape, 20 s", "noise", letters("wav2vec2-base", weights), greedy, 3),
         Row("ctc-large", "wav2vec 2.0 large shape, 20 s", "noise", letters("wav2vec2-large", weights), greedy, 3),
+        Row("avx2-kokoro", "Kokoro, without AVX-512", "paragraphs", kokoro[:2], {"do": "speak", "seed": 0}, 2, 2, AVX2),
+        Row("avx2-base", "Whisper base, short clips, without AVX-512", "clips", base[:3], greedy, 3, 6, AVX2),
+        Row(
+            "avx2-ctc",
+            "wav2vec 2.0 base shape, 20 s, without AVX-512",
+            "noise",
+            letters("wav2vec2-base", weights)[:2],
+            greedy,
+            3,
+            environment=AVX2,
+        ),
     )

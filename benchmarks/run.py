@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -32,9 +33,10 @@ HERE = Path(__file__).parent
 class Worker:
     """A system in a process of its own."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, environment: dict[str, str]) -> None:
         command = [sys.executable, str(HERE / "worker.py"), entry.system, json.dumps(entry.opened_with)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(command, env=os.environ | environment, **pipes)
         self.entry = entry
         self.open_s = self._answer()["seconds"]
 
@@ -59,7 +61,7 @@ class Worker:
 def measure(row: Row, out: Path) -> list[dict[str, Any]]:
     """Run one row; a result for each system, ours first."""
     items = material(row.material, out)[: row.items]
-    workers = [Worker(entry) for entry in row.entries]
+    workers = [Worker(entry, row.environment) for entry in row.entries]
     seconds: list[list[float]] = [[] for _ in workers]
     last: list[list[dict[str, Any]]] = [[] for _ in workers]
     colds: list[float] = []  # seconds of the very first item of each
