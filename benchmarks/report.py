@@ -54,7 +54,7 @@ def draw(results: list[dict[str, Any]], plot: Path) -> None:
     figure, axes = plt.subplots(len(titles), 1, figsize=(8, 1.6 * len(titles) + 0.6), squeeze=False)
     for axis, title in zip(axes[:, 0], titles, strict=True):
         rows = [result for result in results if result["title"] == title][::-1]
-        colours = ["#c0392b" if row["label"] == "sonant" else "#95a5a6" for row in rows]
+        colours = ["#c0392b" if row["label"].startswith("sonant") else "#95a5a6" for row in rows]
         axis.barh([row["label"] for row in rows], [row["real_time"] for row in rows], color=colours)
         axis.set_title(title, fontsize=9, loc="left")
         axis.set_xlabel("times real time", fontsize=8)

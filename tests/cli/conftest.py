@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,8 @@ def sonant():
 def process():
     """Start the real program: process("--help") -> subprocess.Popen with pipes."""
     started = []
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # inherited where tests run in a shell's background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(*arguments, **options):
         command = [sys.executable, "-m", "sonant", *map(str, arguments)]
