@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Entry", "Row", "rows"]
+from sonant.engines import cpu
 
+__all__ = ["Entry", "Row", "rows"]
 
 # How each library is told to leave AVX-512 alone; ONNX Runtime and whisper.cpp can't be told, so they are left out.
 AVX2 = {
@@ -68,11 +69,12 @@ def heard(model: str, weights: Path) -> tuple[Entry, ...]:
 def spoken(weights: Path) -> tuple[Entry, ...]:
     """Ours and the peers on Kokoro."""
     voice = str(weights / "kokoro" / "voices.npz")
+    int8 = (Entry("sonant int8", "sonant", {"model": "kokoro-82m", "dtype": "int8"}),) if cpu.detect().int8 else ()
     return (
         Entry("sonant", "sonant", {"model": "kokoro-82m"}),
         Entry("kokoro (torch float32)", "kokoro", {"weights": str(weights / "kokoro")}),
         Entry("kokoro-onnx int8", "kokoro-onnx", {"weights": str(weights / "kokoro-int8.onnx"), "voices": voice}),
-        Entry("sonant int8", "sonant", {"model": "kokoro-82m", "dtype": "int8"}),
+        *int8,
     )
 
 

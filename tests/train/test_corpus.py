@@ -8,7 +8,7 @@ import pytest
 
 import sonant
 from sonant.audio import io
-from sonant.errors import CorruptFile
+from sonant.errors import BadInput, CorruptFile
 from sonant.train.corpus import LEXICON, MARGIN_S, TOGETHER, Casting, plan, speak
 from sonant.train.data import Utterance, read_manifest, write_manifest
 from sonant.train.domain import COMMANDS, WORDS, exercises, sentences
@@ -96,7 +96,7 @@ def test_what_was_made_knows_its_words_and_phones(tmp_path: Path) -> None:
 
 def test_words_that_are_not_the_texts_are_an_error(tmp_path: Path) -> None:
     tts = sonant.load_tts(engine="fake")
-    with pytest.raises(ValueError, match="not the text's"):
+    with pytest.raises(BadInput, match="words in capitals"):
         speak(plan(["ONE - TWO"], Casting(("bf_emma",))), lambda: tts, tmp_path)
 
 

@@ -203,7 +203,7 @@ def test_frame_targets_follow_the_times() -> None:
     assert (targets.phones(silent, {}, 1.0, 0.1, 5) == targets.UNKNOWN).all()
 
 
-def test_a_blank_parts_equal_letters_however_fast_they_are() -> None:
+def test_a_blank_parts_equal_letters_down_to_a_frame_each() -> None:
     """CTC reads two equal symbols without a blank between them as one: taught so, TOMORROW became TOMOROW."""
     for length_s in (0.1, 0.13, 0.16, 0.2, 0.4):
         one = Utterance(Path("x"), "ABBA", 1.0, (("ABBA", 0.1, 0.1 + length_s),))

@@ -69,10 +69,10 @@ class GraphBuilder:
 
     def split(self, value: str, count: int) -> list[str]:
         """``count`` parts of one along the first axis."""
-        names = [f"{self.scope}Split_{len(self.nodes)}_{part}" for part in range(count)]
-        sizes = self.constant([1] * count)
-        self.nodes.append(helper.make_node("Split", [value, sizes], names, name=names[0][:-2], axis=0))
-        return names
+        name = f"{self.scope}Split_{len(self.nodes)}"
+        parts = [f"{name}_{part}" for part in range(count)]
+        self.nodes.append(helper.make_node("Split", [value, self.constant([1] * count)], parts, name=name, axis=0))
+        return parts
 
     def constant(self, values: NDArray[Any] | Sequence[int] | float) -> str:
         """A small constant kept in the graph; integers become int64, floats float32."""

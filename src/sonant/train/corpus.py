@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sonant.audio import io
+from sonant.errors import BadInput
 from sonant.records import Audio, SpeechChunk
 from sonant.text.g2p.english_stress import PRIMARY, SECONDARY
 from sonant.train.data import SAMPLE_RATE, Timed, Utterance, read_manifest, row
@@ -153,13 +154,12 @@ def _said(speaker: Speaker, call: Call, number: int, folder: Path) -> list[Utter
         lexicon=LEXICON,
         trim=False,  # so that the symbols' times hold; the silence is cut below
     )
-    (chunk,) = speech.chunks  # a call is one utterance of the network
     said = [(word.text.strip(".").upper(), word.start_s, word.end_s) for word in speech.words]
-    if [word for word, _, _ in said] != " ".join(call.texts).split():
-        raise ValueError(f"the synthesiser's words are not the text's: {call.texts}")
+    if [word for word, _, _ in said] != " ".join(call.texts).split() or len(speech.chunks) != 1:
+        raise BadInput(f"{call.texts}: {TOGETHER} texts must be words in capitals that make one utterance together")
     ends = np.cumsum([len(text.split()) for text in call.texts])
     bounds = _bounds([said[end - 1][2] for end in ends], [said[end][1] for end in (0, *ends[:-1])], speech.audio)
-    phones = _phones(chunk)
+    phones = _phones(speech.chunks[0])
     found = []
     for place, (text, bound) in enumerate(zip(call.texts, bounds, strict=True)):
         path = io.write(folder / f"{number:05}-{place}.flac", _part(speech.audio, bound))

@@ -6,7 +6,8 @@ once what is synthesised and what the recogniser must write.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 import numpy as np
 from num2words import num2words
@@ -32,7 +33,7 @@ MONTHS = "january february march april may june july august september october no
 DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 # Letters are spelled by their names so that the recogniser writes words that were spoken.
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-TIMES = "half quarter past oh o'clock the and".split()
+TIMES = "half quarter past oh o'clock".split()
 
 Random = np.random.Generator
 
@@ -45,7 +46,7 @@ def _words(number: int, to: str = "cardinal") -> str:
 # Every word of the domain once, but for letters, which are heard often enough.
 WORDS = tuple(
     dict.fromkeys(
-        [*COMMANDS, *MONTHS, *DAYS, *TIMES, "hundred", "thousand"]
+        [*COMMANDS, *MONTHS, *DAYS, *TIMES, "the", "and", "hundred", "thousand"]
         + [_words(number) for number in (*range(20), *range(20, 100, 10))]
         + [_words(number, "ordinal") for number in (*range(1, 21), 30)]
     )
@@ -124,12 +125,10 @@ def _listed(random: Random) -> str:
 
 def sentences(count: int, seed: int, without: frozenset[str] = frozenset()) -> list[str]:
     """``count`` different sentences, none of them in ``without`` (so that test and training never share one)."""
-    random = np.random.default_rng(seed)
     found: dict[str, None] = {}
+    drawn = _drawn(seed, without)
     while len(found) < count:
-        candidate = sentence(random)
-        if candidate not in without:
-            found[candidate] = None
+        found[next(drawn)] = None
     return list(found)
 
 
@@ -142,10 +141,13 @@ def exercises(count: int, seed: int, without: frozenset[str] = frozenset(), list
         without: sentences that are kept for the test.
         lists: share of texts that are lists of words.
     """
+    return list(islice(_drawn(seed, without, lists), count))
+
+
+def _drawn(seed: int, without: frozenset[str], lists: float = 0.0) -> Iterator[str]:
+    """Sentences and lists of words without end, none of them in ``without``."""
     random = np.random.default_rng(seed)
-    found: list[str] = []
-    while len(found) < count:
-        candidate = _listed(random) if random.random() < lists else sentence(random)
-        if candidate not in without:
-            found.append(candidate)
-    return found
+    while True:
+        text = _listed(random) if lists and random.random() < lists else sentence(random)
+        if text not in without:
+            yield text
