@@ -73,6 +73,8 @@ def test_words_equal_misaki(language, step, fallback, least):
         ("in the U.S.", "ɪn ðə jˌuˈɛs."),
         ("well—known", "wˈɛl—nˈOn"),
         ("*bold* and `code`", "bˈOld ænd kˈOd"),
+        ("Let it rise until it has doubled.", "lˈɛt ɪt ɹˈIz ˌʌntˈɪl ɪt hˌæz dˈʌbᵊld."),
+        ("The price has doubled.", "ðə pɹˈIs hæz dˈʌbᵊld."),
     ],
 )
 def test_readings(text, phonemes):
@@ -112,6 +114,8 @@ def test_fixed_phonemes_stress_and_flags_of_the_user():
     assert "ˈænd" in join(g2p(stressed))
     weak = [Spoken("hello", (0, 9), "markup", stress=-2.0)]
     assert join(g2p(weak)) == "həlO"
+    unstressed = [Spoken("she ", (0, 4)), Spoken("has", (4, 14), "markup", stress=-2.0), Spoken(" won", (14, 18))]
+    assert join(g2p(unstressed)) == "ʃi hæz wˈʌn"
     assert join(tokens("123", flags="&")) == "wˈʌn hˈʌndɹəd ænd twˈɛnti θɹˈi"
     assert join(tokens("123", flags="an")) == "ə hˈʌndɹədən twˈɛnti θɹˈi"
 

@@ -8,6 +8,7 @@ anew; where ours differs on purpose, ``docs/g2p-differences.md`` says why.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from sonant.text.g2p import english_stress as stress
 from sonant.text.g2p.english_tokens import Piece, cut, subwords
@@ -71,7 +72,8 @@ class EnglishG2P:
             token = _token(group, reading)
             result.append(token)
             context = _before(token, context)
-        return _reduced(result[::-1], groups)
+        tokens = _reduced(result[::-1], groups)
+        return tokens if self._words.british else _audible(tokens, groups)
 
     def _read(self, group: list[Piece], mark: str | None, context: Context) -> Reading:
         """The reading of a word, compound or mark."""
@@ -226,6 +228,17 @@ def _sound(phonemes: str, context: Context, to: bool) -> Context:
         if symbol in _PAUSES:
             return Context(None, to)
     return Context(context.vowel, to)
+
+
+def _audible(tokens: list[Token], groups: Sequence[list[Piece]]) -> list[Token]:
+    """Stress for "has" behind he, she and it: American voices shrink it to "is" without ("it is doubled")."""
+    for number in range(1, len(tokens)):
+        here = tokens[number]
+        if here.text == "has" and tokens[number - 1].text.lower() in ("he", "she", "it"):
+            asked = groups[number][0].source
+            if asked.phonemes is None and asked.stress is None:
+                tokens[number] = replace(here, phonemes=stress.restress(here.phonemes, 0.5))
+    return tokens
 
 
 def _reduced(tokens: list[Token], groups: Sequence[list[Piece]]) -> list[Token]:
