@@ -111,27 +111,36 @@ def measure(system: str, codes: str, weights: Path, store: Path) -> None:
             samples = speak(text, code)
         except IndexError as error:  # kokoro-onnx at 510 phonemes; the others are measured all the same
             print(f"{system} {code} can't speak: {error}", file=sys.stderr)
+            keep(store, done, f"{system} {code} {text}", None)
             continue
         sound = Audio(np.asarray(samples, np.float32).ravel(), RATE)
         heard = listener.transcribe(
             sound, language=LANGUAGES[code].iso, beam_size=BEAMS, initial_prompt=PROMPTS.get(code)
         )
-        done[f"{system} {code} {text}"] = heard.text.strip()
-        store.write_text(json.dumps(done, indent=1, ensure_ascii=False), encoding="utf-8")
+        keep(store, done, f"{system} {code} {text}", heard.text.strip())
         print(f"{system} {code} {character_error_rate(text, heard.text):.3f}", file=sys.stderr)
 
 
-def read(store: Path) -> dict[str, str]:
-    """What was heard, by "system language paragraph"."""
+def keep(store: Path, done: dict[str, str | None], key: str, heard: str | None) -> None:
+    """Add what was heard."""
+    done[key] = heard
+    store.write_text(json.dumps(done, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def read(store: Path) -> dict[str, str | None]:
+    """What was heard, by "system language paragraph"; None where the system can't speak it."""
     return json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
 
 
-def rate(done: dict[str, str], system: str, code: str, paragraphs: list[str]) -> str:
+def rate(done: dict[str, str | None], system: str, code: str, paragraphs: list[str]) -> str:
     """Error rate over all paragraphs of a language, in percent: WER of English, CER of the others; "" when missing."""
-    pairs = [(text, done.get(f"{system} {code} {text}")) for text in paragraphs]
-    if any(heard is None for _, heard in pairs):
+    keys = [f"{system} {code} {text}" for text in paragraphs]
+    if any(key not in done for key in keys):
         return "not measured"
-    said, heard = (" ".join(column) for column in zip(*pairs, strict=True))
+    known = [heard for key in keys if (heard := done[key]) is not None]
+    if len(known) < len(keys):
+        return f"can't speak {len(keys) - len(known)} of {len(keys)}"
+    said, heard = " ".join(paragraphs), " ".join(known)
     return f"{100 * (word_error_rate if code in 'ab' else character_error_rate)(said, heard):.1f} %"
 
 
@@ -161,7 +170,7 @@ def differences(store: Path) -> None:
     """Print each paragraph that was not heard as said."""
     for key, heard in read(store).items():
         system, code, said = key.split(" ", 2)
-        wrong = edit_distance(fold(said).split(), fold(heard).split())
+        wrong = 0 if heard is None else edit_distance(fold(said).split(), fold(heard).split())
         if wrong:
             print(f"{system} {code}: {wrong} words\n  said  {said}\n  heard {heard}")
 
