@@ -265,6 +265,25 @@ def test_rungs_climb_by_a_third_or_a_half():
     ]
 
 
+def test_text_and_prosody_meet_few_lengths(checkpoint):
+    """OpenVINO keeps some megabytes for every length; a book has hundreds."""
+    engine = open_named(checkpoint, "openvino-float32")
+    met = {"text": set(), "prosody": set()}
+    for part, seen in met.items():
+        run = engine.parts.runs[part]
+        graph = run.graph
+        run.graph = lambda sizes, graph=graph, seen=seen: seen.add(sizes["T"]) or graph(sizes)
+    random = np.random.default_rng(0)
+    for length in range(3, 60, 4):
+        tokens = random.integers(1, 10, (1, length))
+        style = random.standard_normal((1, 2 * engine.config.style)).astype(np.float32)
+        _, prosody, text = engine.parts.text(tokens, style, np.array([length]))
+        assert prosody.shape[:2] == text.shape[:2] == (1, length)
+        pitch, energy = engine.parts.prosody(prosody, style, np.array([length]))
+        assert pitch.shape == energy.shape == (1, 2 * length)
+    assert met == {"text": {16, 32, 48, 64}, "prosody": {64}}
+
+
 def test_the_rung_does_not_change_the_sound(checkpoint, expected, monkeypatch):
     monkeypatch.setattr(openvino_synth, "SMALLEST_RUNG", 128)
     engine = open_named(checkpoint, "openvino-float32")
@@ -289,7 +308,7 @@ def test_int8_changes_no_layout(opened, expected):
     found, integer = {}, {}
     for name in ("openvino-bfloat16" if has_bfloat16() else "openvino-float32", "openvino-int8"):
         play(opened(name), [0], [expected[0]])
-        (graph, *_) = opened(name).parts.runs["decoder"].graphs.values()
+        (graph, *_) = opened(name).parts.runs["decoder"].graph.graphs.values()
         layers = [
             {key: getattr(value, "value", value) for key, value in op.get_rt_info().items()}
             for op in graph.compiled.model.get_runtime_model().get_ops()

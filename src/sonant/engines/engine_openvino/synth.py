@@ -11,6 +11,7 @@ from __future__ import annotations
 import queue
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -37,6 +38,8 @@ __all__ = ["open", "rung"]
 SMALLEST_RUNG = 64  # frames: 1.6 s of speech
 RUNGS_KEPT = 4  # compiled at a time; in bfloat16 each holds about 190 MB
 
+GRIDS = {"text": 16, "prosody": 64}  # symbols, frames: lengths are padded to a multiple
+
 Arrays = Mapping[str, NDArray[Any]]
 Sizes = Mapping[Any, int]  # of dimensions by their names
 
@@ -47,6 +50,10 @@ def rung(frames: int) -> int:
     while length < frames:
         length = length * 3 // 2 if length & (length - 1) == 0 else length * 4 // 3
     return length
+
+
+def _multiple(of: int, length: int) -> int:
+    return -(-length // of) * of
 
 
 class Graph:
@@ -69,41 +76,48 @@ class Graph:
         return made
 
 
-class Ladder:
-    """The decoder's graph compiled for a rung at a time; the least recently used one goes when there are too many."""
+class Padded:
+    """A part at few lengths: inputs are padded to the next of them, outputs cut to what the inputs ask for.
+
+    OpenVINO keeps some 3 MB for every length that a graph has met, so that a book would fill the memory otherwise.
+    """
 
     def __init__(
-        self,
-        template: ModelProto,
-        bind: Callable[[Sizes], runtime.Bound],
-        make: Callable[[runtime.Bound], Run],
-        per: int,
+        self, template: ModelProto, up: Callable[[int], int], graph: Callable[[Sizes], Run], columns: int
     ) -> None:
-        self.template, self.bind, self.make, self.per = template, bind, make, per
         self.inputs = {row.name: _dimensions(row) for row in template.graph.input}
         self.outputs = [_dimensions(row) for row in template.graph.output]
-        self.graphs: OrderedDict[tuple[int, int], Run] = OrderedDict()
-        self.lock = Lock()
+        self.up, self.graph, self.columns = up, graph, columns
 
     def __call__(self, feeds: Arrays) -> list[NDArray[Any]]:
         """The outputs, as long as the inputs ask for."""
-        batch, frames = feeds["text"].shape[:2]
-        own, padded = self._sizes(batch, frames), self._sizes(batch, rung(frames))
-        made = self._graph(batch, rung(frames), padded)(
+        batch, length = feeds[next(iter(self.inputs))].shape[:2]
+        own, padded = self._sizes(batch, length), self._sizes(batch, self.up(length))
+        made = self.graph(padded)(
             {name: _fit(feeds[name], [padded.get(d, d) for d in dims]) for name, dims in self.inputs.items()}
         )
         return [
             array[tuple(slice(own.get(d, d)) for d in dims)] for array, dims in zip(made, self.outputs, strict=True)
         ]
 
-    def _sizes(self, batch: int, frames: int) -> Sizes:
-        return {"B": batch, "F": frames, "2F": 2 * frames, "N": frames * self.per + 1}
+    def _sizes(self, batch: int, length: int) -> Sizes:
+        return {"B": batch, "T": length, "F": length, "2F": 2 * length, "N": length * self.columns + 1}
 
-    def _graph(self, batch: int, frames: int, sizes: Sizes) -> Run:
+
+class Ladder:
+    """The decoder's graph compiled for a rung at a time; the least recently used one goes when there are too many."""
+
+    def __init__(self, make: Callable[[Sizes], Run]) -> None:
+        self.make = make
+        self.graphs: OrderedDict[tuple[int, int], Run] = OrderedDict()
+        self.lock = Lock()
+
+    def __call__(self, sizes: Sizes) -> Run:
+        """The graph for these sizes."""
         with self.lock:
-            key = (batch, frames)
+            key = (sizes["B"], sizes["F"])
             if key not in self.graphs:
-                self.graphs[key] = self.make(self.bind(sizes))
+                self.graphs[key] = self.make(sizes)
                 if len(self.graphs) > RUNGS_KEPT:
                     self.graphs.popitem(last=False)
             self.graphs.move_to_end(key)
@@ -134,24 +148,25 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
     plan = runtime.plan(options)
     if plan.dtype == "int8" and not cpu.detect().int8:
         raise BadInput("int8 for speech needs a CPU with VNNI on AVX-512; allowed here: auto, float32")
-    per_frame = 2 * KokoroConfig.from_hexgrad(checkpoint.config).generator.columns_per_half_frame
+    columns = 2 * KokoroConfig.from_hexgrad(checkpoint.config).generator.columns_per_half_frame
 
     def compile_part(part: Part, template: ModelProto, tensors: Mapping[str, Tensor]) -> Run:
         if part != "decoder":  # durations and pitch stay exact: they decide what is said when
             exact = plan.properties | {"INFERENCE_PRECISION_HINT": "f32"}
-            return Graph(runtime.compile_model(runtime.read(template, tensors, checkpoint.id), exact))
+            only = Graph(runtime.compile_model(runtime.read(template, tensors, checkpoint.id), exact))
+            return Padded(template, partial(_multiple, GRIDS[part]), lambda _: only, columns)
 
         rounded = ranges.load(tensors, checkpoint.id) if plan.dtype == "int8" else {}
 
-        def bind(sizes: Sizes) -> runtime.Bound:
+        def make(sizes: Sizes) -> Run:
             bound = runtime.read(template, tensors, checkpoint.id)
             shapes = {row.name: [sizes.get(d, d) for d in _dimensions(row)] for row in template.graph.input}
             bound.model.reshape(shapes)
             if rounded:
                 narrow(bound.model, tensors, rounded)
-            return bound
+            return Graph(runtime.compile_model(bound, plan.properties))
 
-        return Ladder(template, bind, lambda bound: Graph(runtime.compile_model(bound, plan.properties)), per_frame)
+        return Padded(template, rung, Ladder(make), columns)
 
     description = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
     return open_graphs(checkpoint, compile_part, Form(channels_last=True, dressed=True), description)
