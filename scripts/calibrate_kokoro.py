@@ -97,7 +97,7 @@ def main() -> None:
     checkpoint = store.resolve("kokoro-82m")
     engine = synth.open(checkpoint, EngineOptions("openvino", dtype="float32"))
     heard = Heard()
-    listen(engine.parts.runs["decoder"], heard)
+    listen(engine.parts.runs["decoder"].graph, heard)
     speaker = Speaker(engine, checkpoint, partial(voices.load, checkpoint))
     for voice, speed, text in SAID:
         speech = speaker.speak(text, voice, speed=speed, language="en-us")

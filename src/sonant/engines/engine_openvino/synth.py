@@ -4,6 +4,9 @@ OpenVINO fuses a chain of elementwise work only where shapes are static, and tha
 otherwise. So the decoder is compiled for a ladder of lengths, each when it is first needed; an utterance is padded to
 the next rung, and masks keep the padding out of its sound. The rung depends on the utterance alone, so that equal
 requests give equal samples.
+
+Compiling takes most of the time to the first sound, and one core a graph. So the parts are compiled at once and behind
+the caller's back, the decoder as two graphs, from when the durations are known.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import queue
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -23,7 +27,7 @@ from onnx import ModelProto
 from sonant.engines import cpu
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
-from sonant.engines.engine_openvino.convolutions import narrow
+from sonant.engines.engine_openvino.convolutions import cut, narrow
 from sonant.engines.synth_flow import SynthFlow
 from sonant.engines.synth_graph import Part, Run, open_graphs
 from sonant.errors import BadInput
@@ -38,6 +42,7 @@ __all__ = ["open", "rung"]
 SMALLEST_RUNG = 64  # frames: 1.6 s of speech
 RUNGS_KEPT = 4  # compiled at a time; in bfloat16 each holds about 190 MB
 
+WORKERS = 2  # graphs compiled at a time
 GRIDS = {"text": 16, "prosody": 64}  # symbols, frames: lengths are padded to a multiple
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -61,6 +66,7 @@ class Graph:
 
     def __init__(self, compiled: runtime.Compiled) -> None:
         self.compiled = compiled
+        self.inputs = [each.any_name for each in compiled.model.inputs]
         self.outputs = [output.any_name for output in compiled.model.outputs]
         self.idle: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
 
@@ -76,10 +82,24 @@ class Graph:
         return made
 
 
+class Halves:
+    """A graph that was cut in two: the first one's output enters the second."""
+
+    def __init__(self, first: Graph, second: Graph) -> None:
+        self.first, self.second = first, second
+
+    def __call__(self, feeds: Arrays) -> list[NDArray[Any]]:
+        """Outputs of the second."""
+        middle = self.first({name: feeds[name] for name in self.first.inputs})
+        given = {**feeds, **dict(zip(self.first.outputs, middle, strict=True))}
+        return self.second({name: given[name] for name in self.second.inputs})
+
+
 class Padded:
     """A part at few lengths: inputs are padded to the next of them, outputs cut to what the inputs ask for.
 
     OpenVINO keeps some 3 MB for every length that a graph has met, so that a book would fill the memory otherwise.
+    ``graph`` is asked with the sizes before padding.
     """
 
     def __init__(
@@ -92,36 +112,52 @@ class Padded:
     def __call__(self, feeds: Arrays) -> list[NDArray[Any]]:
         """The outputs, as long as the inputs ask for."""
         batch, length = feeds[next(iter(self.inputs))].shape[:2]
-        own, padded = self._sizes(batch, length), self._sizes(batch, self.up(length))
-        made = self.graph(padded)(
+        own, padded = _sizes(batch, length, self.columns), _sizes(batch, self.up(length), self.columns)
+        made = self.graph(own)(
             {name: _fit(feeds[name], [padded.get(d, d) for d in dims]) for name, dims in self.inputs.items()}
         )
         return [
             array[tuple(slice(own.get(d, d)) for d in dims)] for array, dims in zip(made, self.outputs, strict=True)
         ]
 
-    def _sizes(self, batch: int, length: int) -> Sizes:
-        return {"B": batch, "T": length, "F": length, "2F": 2 * length, "N": length * self.columns + 1}
-
 
 class Ladder:
     """The decoder's graph compiled for a rung at a time; the least recently used one goes when there are too many."""
 
-    def __init__(self, make: Callable[[Sizes], Run]) -> None:
-        self.make = make
-        self.graphs: OrderedDict[tuple[int, int], Run] = OrderedDict()
+    def __init__(
+        self,
+        bind: Callable[[Sizes], runtime.Bound],
+        make: Callable[[runtime.Bound], Run],
+        pool: Executor,
+        columns: int,
+    ) -> None:
+        self.bind, self.make, self.pool, self.columns = bind, make, pool, columns
+        self.graphs: OrderedDict[tuple[int, int], Future[Run]] = OrderedDict()
         self.lock = Lock()
 
-    def __call__(self, sizes: Sizes) -> Run:
-        """The graph for these sizes."""
+    def begin(self, sizes: Sizes) -> Future[Run]:
+        """The graph for these sizes, on its way at least."""
         with self.lock:
-            key = (sizes["B"], sizes["F"])
-            if key not in self.graphs:
-                self.graphs[key] = self.make(sizes)
+            key = (sizes["B"], rung(sizes["F"]))
+            known = self.graphs.get(key)
+            if known is None or (known.done() and known.exception()):
+                self.graphs[key] = self.pool.submit(self._made, _sizes(*key, self.columns))
                 if len(self.graphs) > RUNGS_KEPT:
                     self.graphs.popitem(last=False)
             self.graphs.move_to_end(key)
             return self.graphs[key]
+
+    def __call__(self, sizes: Sizes) -> Run:
+        """The graph for these sizes."""
+        return self.begin(sizes).result()
+
+    def _made(self, sizes: Sizes) -> Run:
+        return self.make(self.bind(sizes))
+
+
+def _sizes(batch: int, length: int, columns: int) -> Sizes:
+    """What the templates' dimensions come to."""
+    return {"B": batch, "T": length, "F": length, "2F": 2 * length, "N": length * columns + 1}
 
 
 def _dimensions(row: Any) -> list[Any]:
@@ -148,25 +184,47 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
     plan = runtime.plan(options)
     if plan.dtype == "int8" and not cpu.detect().int8:
         raise BadInput("int8 for speech needs a CPU with VNNI on AVX-512; allowed here: auto, float32")
-    columns = 2 * KokoroConfig.from_hexgrad(checkpoint.config).generator.columns_per_half_frame
+    generator = KokoroConfig.from_hexgrad(checkpoint.config).generator
+    columns = 2 * generator.columns_per_half_frame
+    last_stage = f"decoder.generator.ups.{len(generator.upsample_rates) - 1}."
+
+    pool = ThreadPoolExecutor(WORKERS, "sonant-compile")
+    ladders: list[Ladder] = []
 
     def compile_part(part: Part, template: ModelProto, tensors: Mapping[str, Tensor]) -> Run:
+        read = partial(runtime.read, template, tensors, checkpoint.id)
         if part != "decoder":  # durations and pitch stay exact: they decide what is said when
             exact = plan.properties | {"INFERENCE_PRECISION_HINT": "f32"}
-            only = Graph(runtime.compile_model(runtime.read(template, tensors, checkpoint.id), exact))
-            return Padded(template, partial(_multiple, GRIDS[part]), lambda _: only, columns)
+            only = pool.submit(lambda: Graph(runtime.compile_model(read(), exact)))
+
+            def graph(sizes: Sizes) -> Run:
+                if part == "prosody":  # how much there is to decode is known by now
+                    ladders[0].begin(sizes)
+                return only.result()
+
+            return Padded(template, partial(_multiple, GRIDS[part]), graph, columns)
 
         rounded = ranges.load(tensors, checkpoint.id) if plan.dtype == "int8" else {}
+        early = iter([pool.submit(read)])  # the first rung's
 
-        def make(sizes: Sizes) -> Run:
-            bound = runtime.read(template, tensors, checkpoint.id)
+        def bind(sizes: Sizes) -> runtime.Bound:
+            waiting = next(early, None)
+            bound = waiting.result() if waiting else read()
             shapes = {row.name: [sizes.get(d, d) for d in _dimensions(row)] for row in template.graph.input}
             bound.model.reshape(shapes)
-            if rounded:
-                narrow(bound.model, tensors, rounded)
-            return Graph(runtime.compile_model(bound, plan.properties))
+            return bound
 
-        return Padded(template, rung, Ladder(make), columns)
+        def make(bound: runtime.Bound) -> Run:
+            halves = [runtime.Bound(model, bound.arrays) for model in cut(bound.model, last_stage)]
+            for half in halves if rounded else ():
+                narrow(half.model, tensors, rounded)
+            with ThreadPoolExecutor(1, "sonant-compile") as beside:
+                first = beside.submit(runtime.compile_model, halves[0], plan.properties)
+                second = runtime.compile_model(halves[1], plan.properties)
+            return Halves(Graph(first.result()), Graph(second))
+
+        ladders.append(Ladder(bind, make, pool, columns))
+        return Padded(template, rung, ladders[0], columns)
 
     description = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
     return open_graphs(checkpoint, compile_part, Form(channels_last=True, dressed=True), description)
