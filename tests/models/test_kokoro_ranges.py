@@ -52,16 +52,18 @@ def test_a_silent_channel_leaves_the_weights_finite():
 
 
 def test_a_file_holds_what_was_written_and_knows_its_weights(tmp_path, monkeypatch):
-    stored = {"decoder.x.weight_g": of_array("decoder.x.weight_g", np.float32([1, 2]))}
+    weights = {"decoder.x.weight_g": np.float32([1, 2]), "decoder.x.weight_v": np.ones((2, 3, 5), np.float32)}
+    stored = {key: of_array(key, values) for key, values in weights.items()}
     found = {"decoder.x.weight_v": Range(-0.5, 0.75, np.float32([0.5, 4]))}
     (tmp_path / ranges.FILE).write_text(ranges.dumps(stored, found))
     monkeypatch.setattr(ranges.resources, "files", lambda _: tmp_path)
     made = ranges.load(stored, "tiny")["decoder.x.weight_v"]
     assert (made.low, made.high) == (-0.5, 0.75)
     np.testing.assert_allclose(made.channels, [0.5, 4], rtol=1e-6)
-    other = {"decoder.x.weight_g": of_array("decoder.x.weight_g", np.float32([1, 2.5]))}
-    with pytest.raises(BadInput, match="and tiny has other weights"):
-        ranges.load(other, "tiny")
+    for key, values in weights.items():
+        other = stored | {key: of_array(key, values * 1.01)}
+        with pytest.raises(BadInput, match="and tiny has other weights"):
+            ranges.load(other, "tiny")
 
 
 def test_every_residual_block_has_its_range():
