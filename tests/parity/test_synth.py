@@ -316,8 +316,7 @@ def test_int8_changes_no_layout(opened, expected):
         (making, *_) = opened(name).parts.runs["decoder"].graph.graphs.values()
         layers = [
             {key: getattr(value, "value", value) for key, value in op.get_rt_info().items()}
-            for half in (making.result().first, making.result().second)
-            for op in half.compiled.model.get_runtime_model().get_ops()
+            for op in making.result().compiled.model.get_runtime_model().get_ops()
         ]
         found[name] = Counter(layer["layerType"] for layer in layers)
         convolutions = [layer for layer in layers if layer["layerType"] == "Convolution"]

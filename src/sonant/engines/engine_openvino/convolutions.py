@@ -16,7 +16,7 @@ from openvino import opset13
 from sonant.models.kokoro.ranges import LEVELS, Range
 from sonant.weights.tensors import Tensor, to_float32
 
-__all__ = ["convolutions", "cut", "narrow"]
+__all__ = ["convolutions", "narrow"]
 
 Floats = NDArray[np.float32]
 WEIGHTS = (".weight_v", ".weight")
@@ -30,38 +30,6 @@ def convolutions(model: ov.Model) -> Iterator[tuple[str, ov.Node]]:
             while weights.get_type_name() != "Constant":  # a half-precision file's are converted
                 weights = weights.input_value(0).get_node()
             yield weights.get_friendly_name(), node
-
-
-def cut(model: ov.Model, prefix: str) -> tuple[ov.Model, ov.Model]:
-    """Two models of one: up to the input of the convolution whose weights' key begins so, and from there on.
-
-    The given model becomes the second. What both need of the inputs' sizes is computed in both.
-    """
-    (value,) = (node.input_value(0) for key, node in convolutions(model) if key.startswith(prefix))
-    while value.get_node().get_type_name() == "Transpose":  # a layout for the convolution, free where it stands
-        value = value.get_node().input_value(0)
-    parameters = model.get_parameters()
-    name = {f"before {prefix}"}
-    value.get_tensor().set_names(name)
-    first = _used(ov.Model([opset13.result(value)], parameters)).clone()
-    between = opset13.parameter(value.get_partial_shape(), value.get_element_type())
-    between.output(0).get_tensor().set_names(name)
-    value.replace(between.output(0))
-    return first, _used(ov.Model(model.get_results(), [*parameters, between]))
-
-
-def _used(model: ov.Model) -> ov.Model:
-    """Without the parameters that nothing reads."""
-    reached, waiting = set(), [result.input_value(0).get_node() for result in model.get_results()]
-    while waiting:
-        node = waiting.pop()
-        if node.get_friendly_name() not in reached:
-            reached.add(node.get_friendly_name())
-            waiting += [value.get_node() for value in node.input_values()]
-    for parameter in model.get_parameters():
-        if parameter.get_friendly_name() not in reached:
-            model.remove_parameter(parameter)
-    return model
 
 
 def narrow(model: ov.Model, tensors: Mapping[str, Tensor], ranges: Mapping[str, Range]) -> None:

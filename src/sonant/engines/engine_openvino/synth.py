@@ -5,8 +5,8 @@ otherwise. So the decoder is compiled for a ladder of lengths, each when it is f
 the next rung, and masks keep the padding out of its sound. The rung depends on the utterance alone, so that equal
 requests give equal samples.
 
-Compiling takes most of the time to the first sound, and one core a graph. So the parts are compiled at once and behind
-the caller's back, the decoder as two graphs, from when the durations are known.
+Compiling takes most of the time to the first sound, and one core a graph. So text and prosody are compiled behind the
+caller's back, and the decoder from when the durations are known.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from onnx import ModelProto
 from sonant.engines import cpu
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
-from sonant.engines.engine_openvino.convolutions import cut, narrow
+from sonant.engines.engine_openvino.convolutions import narrow
 from sonant.engines.synth_flow import SynthFlow
 from sonant.engines.synth_graph import Part, Run, open_graphs
 from sonant.errors import BadInput
@@ -66,7 +66,6 @@ class Graph:
 
     def __init__(self, compiled: runtime.Compiled) -> None:
         self.compiled = compiled
-        self.inputs = [each.any_name for each in compiled.model.inputs]
         self.outputs = [output.any_name for output in compiled.model.outputs]
         self.idle: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
 
@@ -80,19 +79,6 @@ class Graph:
         made = [request.get_tensor(name).data.copy() for name in self.outputs]
         self.idle.put(request)
         return made
-
-
-class Halves:
-    """A graph that was cut in two: the first one's output enters the second."""
-
-    def __init__(self, first: Graph, second: Graph) -> None:
-        self.first, self.second = first, second
-
-    def __call__(self, feeds: Arrays) -> list[NDArray[Any]]:
-        """Outputs of the second."""
-        middle = self.first({name: feeds[name] for name in self.first.inputs})
-        given = {**feeds, **dict(zip(self.first.outputs, middle, strict=True))}
-        return self.second({name: given[name] for name in self.second.inputs})
 
 
 class Padded:
@@ -184,9 +170,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
     plan = runtime.plan(options)
     if plan.dtype == "int8" and not cpu.detect().int8:
         raise BadInput("int8 for speech needs a CPU with VNNI on AVX-512; allowed here: auto, float32")
-    generator = KokoroConfig.from_hexgrad(checkpoint.config).generator
-    columns = 2 * generator.columns_per_half_frame
-    last_stage = f"decoder.generator.ups.{len(generator.upsample_rates) - 1}."
+    columns = 2 * KokoroConfig.from_hexgrad(checkpoint.config).generator.columns_per_half_frame
 
     pool = ThreadPoolExecutor(WORKERS, "sonant-compile")
     ladders: list[Ladder] = []
@@ -215,13 +199,9 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
             return bound
 
         def make(bound: runtime.Bound) -> Run:
-            halves = [runtime.Bound(model, bound.arrays) for model in cut(bound.model, last_stage)]
-            for half in halves if rounded else ():
-                narrow(half.model, tensors, rounded)
-            with ThreadPoolExecutor(1, "sonant-compile") as beside:
-                first = beside.submit(runtime.compile_model, halves[0], plan.properties)
-                second = runtime.compile_model(halves[1], plan.properties)
-            return Halves(Graph(first.result()), Graph(second))
+            if rounded:
+                narrow(bound.model, tensors, rounded)
+            return Graph(runtime.compile_model(bound, plan.properties))
 
         ladders.append(Ladder(bind, make, pool, columns))
         return Padded(template, rung, ladders[0], columns)
