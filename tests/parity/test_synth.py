@@ -289,6 +289,17 @@ def test_text_and_prosody_meet_few_lengths(checkpoint, monkeypatch):
     assert met == {"text": {16, 32, 48, 64}, "prosody": {64}}
 
 
+def test_the_longest_text_of_any_config_is_spoken(tmp_path):
+    """Padding the text must not go past the network's positions."""
+    config = TINY_KOKORO | {"plbert": TINY_KOKORO["plbert"] | {"max_position_embeddings": 50}}
+    checkpoint = kokoro_folder(tmp_path / "odd", config)
+    tokens, style, _, _ = utterances(config, (48,))
+    padded, lengths = synth_flow._pad_tokens(tokens)
+    right, found = (open_named(checkpoint, name).parts.text(padded, style, lengths) for name in EXACT[:2])
+    for expected, given in zip(right, found, strict=True):
+        assert error(given, expected) < 2e-5
+
+
 def test_the_rung_does_not_change_the_sound(checkpoint, expected, monkeypatch):
     monkeypatch.setattr(openvino_synth, "SMALLEST_RUNG", 128)
     engine = open_named(checkpoint, "openvino-float32")

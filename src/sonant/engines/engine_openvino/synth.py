@@ -41,9 +41,8 @@ __all__ = ["open", "rung"]
 
 SMALLEST_RUNG = 64  # frames: 1.6 s of speech
 RUNGS_KEPT = 4  # compiled at a time; in bfloat16 each holds about 190 MB
-
+TEXT_GRID, PROSODY_GRID = 16, 64  # symbols, frames: lengths are padded to a multiple
 WORKERS = 2  # graphs compiled at a time
-GRIDS = {"text": 16, "prosody": 64}  # symbols, frames: lengths are padded to a multiple
 
 Arrays = Mapping[str, NDArray[Any]]
 Sizes = Mapping[Any, int]  # of dimensions by their names
@@ -58,6 +57,7 @@ def rung(frames: int) -> int:
 
 
 def _multiple(of: int, length: int) -> int:
+    """The next multiple."""
     return -(-length // of) * of
 
 
@@ -170,8 +170,13 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
     plan = runtime.plan(options)
     if plan.dtype == "int8" and not cpu.detect().int8:
         raise BadInput("int8 for speech needs a CPU with VNNI on AVX-512; allowed here: auto, float32")
-    columns = 2 * KokoroConfig.from_hexgrad(checkpoint.config).generator.columns_per_half_frame
-
+    config = KokoroConfig.from_hexgrad(checkpoint.config)
+    columns = 2 * config.generator.columns_per_half_frame
+    ups: Mapping[Part, Callable[[int], int]] = {
+        "text": lambda length: min(_multiple(TEXT_GRID, length), config.max_tokens),
+        "prosody": partial(_multiple, PROSODY_GRID),
+        "decoder": rung,
+    }
     pool = ThreadPoolExecutor(WORKERS, "sonant-compile")
     ladders: list[Ladder] = []
 
@@ -186,7 +191,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
                     ladders[0].begin(sizes)
                 return only.result()
 
-            return Padded(template, partial(_multiple, GRIDS[part]), graph, columns)
+            return Padded(template, ups[part], graph, columns)
 
         rounded = ranges.load(tensors, checkpoint.id) if plan.dtype == "int8" else {}
         early = iter([pool.submit(read)])  # the first rung's
@@ -204,7 +209,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
             return Graph(runtime.compile_model(bound, plan.properties))
 
         ladders.append(Ladder(bind, make, pool, columns))
-        return Padded(template, rung, ladders[0], columns)
+        return Padded(template, ups[part], ladders[0], columns)
 
     description = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
     return open_graphs(checkpoint, compile_part, Form(channels_last=True, dressed=True), description)
