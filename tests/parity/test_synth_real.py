@@ -258,6 +258,7 @@ def test_every_engine_says_what_kokoro_says(name, case, checkpoint, opened, said
     check(sound, curves, right, limits)
     ((own, _),) = opened(name).synthesize(*given)
     assert error(own, right.sound) < limits["own_source"]
+    assert np.sqrt(np.mean((own - right.sound) ** 2)) < 1e-3  # of full scale
 
 
 @pytest.mark.weights
