@@ -133,7 +133,7 @@ def read(store: Path) -> dict[str, str | None]:
 
 
 def rate(done: dict[str, str | None], system: str, code: str, paragraphs: list[str]) -> str:
-    """Error rate over all paragraphs of a language, in percent: WER of English, CER of the others; "" when missing."""
+    """Error rate over all paragraphs of a language, in percent: WER of English, CER of the others."""
     keys = [f"{system} {code} {text}" for text in paragraphs]
     if any(key not in done for key in keys):
         return "not measured"
@@ -170,7 +170,7 @@ def differences(store: Path) -> None:
     """Print each paragraph that was not heard as said."""
     for key, heard in read(store).items():
         system, code, said = key.split(" ", 2)
-        wrong = 0 if heard is None else edit_distance(fold(said).split(), fold(heard).split())
+        wrong = edit_distance(fold(said).split(), fold(heard).split()) if heard is not None else 0
         if wrong:
             print(f"{system} {code}: {wrong} words\n  said  {said}\n  heard {heard}")
 

@@ -40,7 +40,7 @@ from sonant.weights.tensors import Tensor
 __all__ = ["open", "rung"]
 
 SMALLEST_RUNG = 64  # frames: 1.6 s of speech
-RUNGS_KEPT = 4  # compiled at a time; in bfloat16 each holds about 190 MB
+RUNGS_KEPT = 4  # compiled at a time; in bfloat16 each holds 150 to 330 MB
 TEXT_GRID, PROSODY_GRID = 16, 64  # symbols, frames: lengths are padded to a multiple
 WORKERS = 2  # graphs compiled at a time
 
@@ -160,41 +160,41 @@ def _fit(array: NDArray[Any], shape: list[Any]) -> NDArray[Any]:
     return made
 
 
-def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: A001  the name every engine has
-    """Open a Kokoro checkpoint where it lies.
+class Opening:
+    """Compiles the parts of a checkpoint, each in the background."""
 
-    Raises:
-        UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
-        BadInput: a device or dtype that OpenVINO doesn't have here, or int8 for weights that it isn't measured for.
-    """
-    plan = runtime.plan(options)
-    if plan.dtype == "int8" and not cpu.detect().int8:
-        raise BadInput("int8 for speech needs a CPU with VNNI on AVX-512; allowed here: auto, float32")
-    config = KokoroConfig.from_hexgrad(checkpoint.config)
-    columns = 2 * config.generator.columns_per_half_frame
-    ups: Mapping[Part, Callable[[int], int]] = {
-        "text": lambda length: min(_multiple(TEXT_GRID, length), config.max_tokens),
-        "prosody": partial(_multiple, PROSODY_GRID),
-        "decoder": rung,
-    }
-    pool = ThreadPoolExecutor(WORKERS, "sonant-compile")
-    ladders: list[Ladder] = []
+    def __init__(self, checkpoint: Checkpoint, plan: runtime.Plan) -> None:
+        self.id, self.plan = checkpoint.id, plan
+        self.config = KokoroConfig.from_hexgrad(checkpoint.config)
+        self.columns = 2 * self.config.generator.columns_per_half_frame
+        self.pool = ThreadPoolExecutor(WORKERS, "sonant-compile")
+        self.ladder: Ladder | None = None
 
-    def compile_part(part: Part, template: ModelProto, tensors: Mapping[str, Tensor]) -> Run:
-        read = partial(runtime.read, template, tensors, checkpoint.id)
-        if part != "decoder":  # durations and pitch stay exact: they decide what is said when
-            exact = plan.properties | {"INFERENCE_PRECISION_HINT": "f32"}
-            only = pool.submit(lambda: Graph(runtime.compile_model(read(), exact)))
+    def __call__(self, part: Part, template: ModelProto, tensors: Mapping[str, Tensor]) -> Run:
+        """The part as open_graphs wants it: text, then prosody, then the decoder."""
+        read = partial(runtime.read, template, tensors, self.id)
+        if part == "decoder":
+            self.ladder = self._ladder(template, tensors, read)
+            return Padded(template, rung, self.ladder, self.columns)
+        # durations and pitch stay exact: they decide what is said when
+        exact = self.plan.properties | {"INFERENCE_PRECISION_HINT": "f32"}
+        only = self.pool.submit(lambda: Graph(runtime.compile_model(read(), exact)))
+        if part == "text":
+            return Padded(template, self._text_length, lambda _: only.result(), self.columns)
 
-            def graph(sizes: Sizes) -> Run:
-                if part == "prosody":  # how much there is to decode is known by now
-                    ladders[0].begin(sizes)
-                return only.result()
+        def graph(sizes: Sizes) -> Run:
+            assert self.ladder is not None  # all parts are there before one runs
+            self.ladder.begin(sizes)  # how much there is to decode is known by now
+            return only.result()
 
-            return Padded(template, ups[part], graph, columns)
+        return Padded(template, partial(_multiple, PROSODY_GRID), graph, self.columns)
 
-        rounded = ranges.load(tensors, checkpoint.id) if plan.dtype == "int8" else {}
-        early = iter([pool.submit(read)])  # the first rung's
+    def _text_length(self, symbols: int) -> int:
+        return min(_multiple(TEXT_GRID, symbols), self.config.max_tokens)
+
+    def _ladder(self, template: ModelProto, tensors: Mapping[str, Tensor], read: Callable[[], runtime.Bound]) -> Ladder:
+        rounded = ranges.load(tensors, self.id) if self.plan.dtype == "int8" else {}
+        early = iter([self.pool.submit(read)])  # the first rung's
 
         def bind(sizes: Sizes) -> runtime.Bound:
             waiting = next(early, None)
@@ -206,10 +206,20 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
         def make(bound: runtime.Bound) -> Run:
             if rounded:
                 narrow(bound.model, tensors, rounded)
-            return Graph(runtime.compile_model(bound, plan.properties))
+            return Graph(runtime.compile_model(bound, self.plan.properties))
 
-        ladders.append(Ladder(bind, make, pool, columns))
-        return Padded(template, ups[part], ladders[0], columns)
+        return Ladder(bind, make, self.pool, self.columns)
 
+
+def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: A001  the name every engine has
+    """Open a Kokoro checkpoint where it lies.
+
+    Raises:
+        UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
+        BadInput: a device or dtype that OpenVINO doesn't have here, or int8 for weights that it isn't measured for.
+    """
+    plan = runtime.plan(options)
+    if plan.dtype == "int8" and not cpu.detect().int8:
+        raise BadInput("int8 for speech needs a CPU with VNNI on AVX-512; allowed here: auto, float32")
     description = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
-    return open_graphs(checkpoint, compile_part, Form(channels_last=True, dressed=True), description)
+    return open_graphs(checkpoint, Opening(checkpoint, plan), Form(channels_last=True, dressed=True), description)
