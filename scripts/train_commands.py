@@ -1,6 +1,6 @@
 """Build the small wav2vec 2.0 recogniser of ours from nothing: speak the corpus, train, measure, save. One command.
 
-    python scripts/train_commands.py OUT [--sentences 6000] [--hours 100]
+    python scripts/train_commands.py OUT [--sentences 5500] [--hours 88]
 
 Kokoro speaks sentences of ``sonant.train.domain`` in many voices, blends and speeds; four voices and all test
 sentences are kept for the test alone. OUT receives the checkpoint (``model/``), the speech (``speech/``), and the
@@ -34,17 +34,18 @@ from sonant.train.domain import exercises, sentences
 from sonant.train.initial import initialise
 
 VOCABULARY = CtcVocabulary(("<pad>", "<unk>", "|", "'", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-# Three convolutions, the first of 25 ms at 200 frames a second, which begins as a filter bank: 28 million products a
-# second of sound, where the published seven layers of 512 channels take 2,400.
+# Three convolutions, the first of 25 ms at 100 frames a second, which begins as a filter bank: 19 million products a
+# second of sound, where the published seven layers of 512 channels take 2,400. Frames of 30 ms learn from a third more
+# sound in the same time than those of 20.
 CONFIG = Wav2Vec2Config(
     vocab_size=len(VOCABULARY.symbols),
     hidden_size=192,
     num_hidden_layers=6,
-    num_attention_heads=4,
+    num_attention_heads=3,
     intermediate_size=768,
     conv_dim=(160, 192, 192),
     conv_kernel=(400, 3, 3),
-    conv_stride=(80, 2, 2),
+    conv_stride=(160, 1, 3),
     feat_extract_norm="layer",
     do_stable_layer_norm=True,
     num_conv_pos_embeddings=32,
@@ -147,8 +148,8 @@ def main() -> None:
     """Speak, train, measure, save."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--sentences", type=int, default=6000, help="to train on")
-    parser.add_argument("--hours", type=float, default=100.0, help="of sound to hear in training")
+    parser.add_argument("--sentences", type=int, default=5500, help="to train on")
+    parser.add_argument("--hours", type=float, default=88.0, help="of sound to hear in training")
     parser.add_argument("--speed", type=float, nargs=2, default=Casting(()).speed, help="slowest and fastest speech")
     parser.add_argument("--threads", type=int, default=CtcRecipe.threads, help="CPU threads")
     chosen = parser.parse_args()

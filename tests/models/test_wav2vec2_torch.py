@@ -52,6 +52,17 @@ def test_a_batch_gives_what_its_members_give_alone(kind):
             torch.testing.assert_close(together[row, :count], alone[0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_attention_is_the_same_in_training(kind):
+    net = ours(kind)
+    waveforms, lengths = batch(lengths=(16000, 9000, 500))
+    with torch.no_grad():
+        still, frames = net(waveforms, lengths)
+        learning, _ = net.train()(waveforms, lengths)
+    for row, count in enumerate(frames.tolist()):
+        torch.testing.assert_close(learning[row, :count], still[row, :count], rtol=1e-4, atol=1e-5)
+
+
 def test_adapters_of_each_row_equal_the_ones_in_the_module():
     net = ours("mms")
     waveforms, lengths = batch()

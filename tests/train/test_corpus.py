@@ -47,15 +47,18 @@ def test_exercises_say_every_word_often_and_no_sentence_of_the_test() -> None:
     assert alone["HALF PAST TWO"] > 1, "a sentence comes again as often as the domain has it"
 
 
-def test_plan_casts_every_text_once_all_voices_alike_and_blends_within_an_accent() -> None:
+def test_plan_casts_every_text_once_all_voices_of_an_accent_alike_and_blends_within_an_accent() -> None:
     texts = sentences(600, seed=4)
     casting = Casting(VOICES, blended=0.5, speed=(0.9, 1.2), seed=5)
     calls = plan(texts, casting)
-    assert [text for call in calls for text in call.texts] == texts
+    assert sorted(text for call in calls for text in call.texts) == sorted(texts)
     assert calls == plan(texts, casting)
+    lengths = [sum(map(len, call.texts)) / call.speed for call in calls]
+    assert lengths == sorted(lengths, reverse=True), "else the synthesiser makes kernels over and over"
     assert {len(call.texts) for call in calls} == {TOGETHER}
     turns = Counter(call.voice.split("(")[0] for call in calls)
-    assert set(turns.values()) == {len(calls) // len(VOICES)}
+    assert turns["bm_george"] == len(calls) // 2, "accents speak equally often"
+    assert turns["af_heart"] == turns["af_bella"] == len(calls) // 4
     blends = [call.voice for call in calls if "+" in call.voice]
     assert 20 < len(blends) < 60
     assert all("bm_" not in voice for voice in blends)  # the only British voice finds no fellow
@@ -129,8 +132,9 @@ def test_other_sentences_in_the_folder_are_replaced(tmp_path: Path) -> None:
         return sonant.load_tts(engine="fake")
 
     speak(plan(sentences(8, seed=1), Casting(VOICES)), speaker, tmp_path)
-    wanted = sentences(8, seed=2)
-    assert [utterance.text for utterance in speak(plan(wanted, Casting(VOICES)), speaker, tmp_path)] == wanted
+    calls = plan(sentences(8, seed=2), Casting(VOICES))
+    wanted = [text for call in calls for text in call.texts]
+    assert [utterance.text for utterance in speak(calls, speaker, tmp_path)] == wanted
 
 
 def test_manifest_returns_what_was_written_and_says_which_line_is_broken(tmp_path: Path) -> None:

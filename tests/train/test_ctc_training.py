@@ -19,7 +19,7 @@ from sonant.text.evaluation import word_errors
 from sonant.text.vocab import CtcVocabulary
 from sonant.train import targets
 from sonant.train.ctc import CtcRecipe, Trainer
-from sonant.train.data import DRY, GRID_S, Stringing, Utterance, batches
+from sonant.train.data import DRY, GRID_S, Stringing, Utterance, batches, rounds
 from sonant.train.initial import filters, initialise
 
 VOCABULARY = CtcVocabulary(("<pad>", "<unk>", "|", "A", "B", "C"))
@@ -144,6 +144,18 @@ def test_batches_hold_every_item_once_within_their_seconds_in_few_shapes() -> No
     shapes = {(length, len(group)) for length, group in zip(lengths, groups, strict=True)}
     assert len(shapes) <= 2 * len(set(lengths))  # full ones and a last one
     assert max(len(group) for group in groups) == 40
+
+
+def test_workers_of_a_round_have_like_work() -> None:
+    random = np.random.default_rng(0)
+    durations = random.uniform(0.1, 4.0, 400).tolist()
+    parts = batches(durations, 10.0, random)
+    found = rounds(parts, durations, 2, random)
+    assert sorted(part for one in found for part in one) == sorted(parts)
+    work = [[len(part) * max(durations[i] for i in part) for part in one] for one in found if len(one) == 2]
+    assert len(work) == len(parts) // 2
+    assert np.mean([min(one) / max(one) for one in work]) > 0.95
+    assert [max(one) for one in work] != sorted(max(one) for one in work), "in no order"
 
 
 def test_strings_hold_every_utterance_once_and_their_times_move_along(toy: list[Utterance]) -> None:

@@ -32,7 +32,8 @@ class Casting:
     """Who speaks, and how fast.
 
     Attributes:
-        voices: names of English voices; each keeps its accent (the first letter of a name), all speak equally often.
+        voices: names of English voices; each keeps its accent (the first letter of a name). Accents speak equally often,
+            and so do the voices of an accent.
         guests: voices of other languages, who speak either accent.
         guest_share: share of calls spoken by a guest.
         blended: share of calls spoken by a blend with another voice or guest of the accent.
@@ -59,7 +60,10 @@ class Call:
 
 
 def plan(texts: Sequence[str], casting: Casting) -> list[Call]:
-    """All calls that speak these texts once, the same for the same arguments."""
+    """All calls that speak these texts once, the same for the same arguments.
+
+    The long come first, those of a length together: the synthesiser makes kernels for every length that it meets anew.
+    """
     random = np.random.default_rng(casting.seed)
     turns = _turns(casting.voices, random)
     calls = []
@@ -67,13 +71,18 @@ def plan(texts: Sequence[str], casting: Casting) -> list[Call]:
         voice, accent = _voice(casting, next(turns), random)
         speed = round(float(random.uniform(*casting.speed)), 3)
         calls.append(Call(tuple(texts[first : first + TOGETHER]), voice, accent, speed))
-    return calls
+    return sorted(calls, key=lambda call: -sum(map(len, call.texts)) / call.speed)
 
 
 def _turns(voices: Sequence[str], random: np.random.Generator) -> Iterator[str]:
-    """The voices, all of them in a new order each time round."""
+    """The accents in turn, and of each all its voices, in a new order each time round."""
+    queues: dict[str, list[str]] = {voice[0]: [] for voice in voices}
     while True:
-        yield from (voices[i] for i in random.permutation(len(voices)))
+        for accent, queue in queues.items():
+            if not queue:
+                own = [voice for voice in voices if voice[0] == accent]
+                queue += (own[i] for i in random.permutation(len(own)))
+            yield queue.pop()
 
 
 def _voice(casting: Casting, turn: str, random: np.random.Generator) -> tuple[str, str]:
