@@ -26,7 +26,7 @@ from sonant.train.domain import exercises
 DATA = Path(__file__).parent.parent / "data" / "commands"
 MODEL = DATA / "model"
 GREEDY_LIMIT = 0.14  # WER on the clips; on all test sentences it is 9 % (RESULTS.md)
-LIVE_LIMIT = 0.15
+LIVE_LIMIT = 0.16  # on all test sentences 11 %
 BEAM_SLACK = 0.05  # without a language model, a wide beam may write a letter more here and there
 ALIGN_LIMIT_S = 0.04  # median error of starts and ends together; clips of four voices at up to 1.25 times speed
 
@@ -193,7 +193,8 @@ def test_features_tell_words_apart_and_hardly_hear_the_voice(
         found = asr.features(Audio(samples, 16_000), layers=-1)
         assert found.values.shape == (asr.engine.config.frames(len(samples)), 192)
         for word, start_s, end_s in clip.words:
-            frames = found.values[round(start_s * 50) : max(round(end_s * 50), round(start_s * 50) + 1)]
+            first = round(start_s * found.rate_hz)
+            frames = found.values[first : max(round(end_s * found.rate_hz), first + 1)]
             pooled.setdefault(word, []).append((clip.voice, frames.mean(0)))
     middle = np.mean([vector for group in pooled.values() for _, vector in group], 0)
     for group in pooled.values():

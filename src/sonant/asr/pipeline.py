@@ -5,7 +5,7 @@ Everything here is NumPy; the network is behind ``engines.base.Seq2Seq``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from sonant.asr.facts import alignment_heads, facts_of
 from sonant.asr.language import LanguageGuess
 from sonant.asr.live import LiveOptions, LiveUpdate, live
 from sonant.asr.longform import Report
-from sonant.asr.session import Session, search_parts
+from sonant.asr.session import Session, Window, search_parts
 from sonant.asr.source import open_sound
 from sonant.decode.fallback import decode_with_fallback
 from sonant.decode.options import TranscribeOptions
@@ -154,18 +154,22 @@ class Recognizer:
     def _listen(self, session: Session, sound: Any, progress: Progress | None) -> Iterator[Segment]:
         session.begin(sound)
         while windows := session.next_windows():
-            features = np.stack([session.features(window.span) for window in windows])  # (B, n_mels, 3000)
-            memory = self.engine.encode(features)
-            requests = session.requests(windows, memory)
-            outcomes = decode_with_fallback(session.search, memory, requests)
-            for row, (window, outcome) in enumerate(zip(windows, outcomes, strict=True)):
-                window.take(outcome, memory, row)
+            self._hear(session, windows)
             yield from session.ready()
             if progress is not None:
                 progress(session.heard_s, session.total_s)
         yield from session.ready()  # of tracks behind one that ended in silence
         if progress is not None:
             progress(session.total_s, session.total_s)
+
+    def _hear(self, session: Session, windows: Sequence[Window]) -> None:
+        """Encode and decode windows together. What the encoder made of them is gone before it hears the next."""
+        features = np.stack([session.features(window.span) for window in windows])  # (B, n_mels, 3000)
+        memory = self.engine.encode(features)
+        requests = session.requests(windows, memory)
+        outcomes = decode_with_fallback(session.search, memory, requests)
+        for row, (window, outcome) in enumerate(zip(windows, outcomes, strict=True)):
+            window.take(outcome, memory, row)
 
     def _session(self, options: TranscribeOptions, report: Report) -> Session:
         heads = alignment_heads(self.checkpoint, self.facts) if options.word_timestamps else []

@@ -32,8 +32,8 @@ class Casting:
     """Who speaks, and how fast.
 
     Attributes:
-        voices: names of English voices; each keeps its accent (the first letter of a name). Accents speak equally often,
-            and so do the voices of an accent.
+        voices: names of English voices; each keeps its accent (the first letter of a name). Accents speak equally
+            often, and so do the voices of an accent.
         guests: voices of other languages, who speak either accent.
         guest_share: share of calls spoken by a guest.
         blended: share of calls spoken by a blend with another voice or guest of the accent.
@@ -81,7 +81,7 @@ def _turns(voices: Sequence[str], random: np.random.Generator) -> Iterator[str]:
         for accent, queue in queues.items():
             if not queue:
                 own = [voice for voice in voices if voice[0] == accent]
-                queue += (own[i] for i in random.permutation(len(own)))
+                queue.extend(own[i] for i in random.permutation(len(own)))
             yield queue.pop()
 
 

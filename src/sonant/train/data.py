@@ -19,7 +19,18 @@ from numpy.typing import NDArray
 from sonant.audio import io
 from sonant.errors import BadInput, CorruptFile
 
-__all__ = ["DRY", "GRID_S", "Augment", "Stringing", "Utterance", "batches", "read_manifest", "rounds", "row", "write_manifest"]
+__all__ = [
+    "DRY",
+    "GRID_S",
+    "Augment",
+    "Stringing",
+    "Utterance",
+    "batches",
+    "read_manifest",
+    "rounds",
+    "row",
+    "write_manifest",
+]
 
 SAMPLE_RATE = 16_000
 GRID_S = 0.5  # lengths of batches are multiples of it
@@ -101,7 +112,7 @@ def rounds(
     parts: Sequence[list[int]], durations_s: Sequence[float], workers: int, random: np.random.Generator
 ) -> list[list[list[int]]]:
     """Parts for ``workers`` that wait for one another: those of a round take about as long, rounds are in any order."""
-    order = sorted(range(len(parts)), key=lambda i: (len(parts[i]) * max(durations_s[j] for j in parts[i])))
+    order = sorted(range(len(parts)), key=lambda i: len(parts[i]) * max(durations_s[j] for j in parts[i]))
     found = [[parts[i] for i in order[first : first + workers]] for first in range(0, len(order), workers)]
     random.shuffle(found)
     return found
