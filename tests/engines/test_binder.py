@@ -173,3 +173,25 @@ def test_a_float32_file_is_not_copied_by_reading(tmp_path):
     bound = openvino.read(built, tensors, "wide")
     assert resident() - before < 16_000_000
     assert bound.arrays[0].base is not None
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_pages_go_back_at_the_first_inference_and_of_a_large_model_at_every_long_one(large, tmp_path, monkeypatch):
+    (tmp_path / "pages").write_bytes(bytes(1 << 16))
+    pages = np.memmap(tmp_path / "pages", np.uint8, "r")
+    given_back = []
+    monkeypatch.setattr(binder, "forget_pages", lambda arrays: given_back.append(len(arrays)))
+    monkeypatch.setattr(openvino, "LARGE", 1 if large else 1 << 30)
+
+    def times(brief):
+        compiled = openvino.Compiled(None, [pages])
+        found = []
+        for _ in range(3):
+            given_back.clear()
+            with compiled.running(brief):
+                pass
+            found.append(bool(given_back))
+        return found
+
+    assert times(brief=False) == [True, large, large]
+    assert times(brief=True) == [True, False, False]

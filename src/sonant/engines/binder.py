@@ -139,7 +139,7 @@ def forget_pages(arrays: Iterable[NDArray[Any]]) -> None:
 
 
 @contextmanager
-def forgetting(arrays: Sequence[NDArray[Any]], every_s: float = 0.05) -> Iterator[None]:
+def forgetting(arrays: Sequence[NDArray[Any]], every_s: float = 0.01) -> Iterator[None]:
     """Give mapped pages back again and again while the block runs, and at its end.
 
     For a runtime that packs a large model's matrices one after the other: without this the file's pages and the packed

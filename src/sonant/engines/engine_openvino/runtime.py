@@ -21,6 +21,7 @@ from sonant.weights.tensors import Tensor
 __all__ = ["Bound", "Compiled", "Plan", "compile_model", "core", "plan", "read"]
 
 DECOMPRESSION = "decompression_0"  # OpenVINO's mark (ov::mark_as_decompression): name and version of the attribute
+LARGE = 500_000_000  # bytes; an inference over so many takes seconds
 TYPES = {"F32": ov.Type.f32, "F16": ov.Type.f16, "BF16": ov.Type.bf16, "I8": ov.Type.i8}
 
 
@@ -61,14 +62,18 @@ class Compiled:
     settled: bool = False
 
     @contextmanager
-    def running(self) -> Iterator[None]:
-        """Around every inference. In the first one a model packs its weights: the pages go back meanwhile."""
+    def running(self, brief: bool = False) -> Iterator[None]:
+        """Around every inference. In the first one a model packs its weights: the pages go back meanwhile.
+
+        Later ones read small constants here and there, and the system may map 2 MB for each: of a large model these go
+        back, too, unless inferences are ``brief``.
+        """
         if self.settled:
             yield
             return
         with binder.forgetting(self.arrays):
             yield
-        self.settled = True
+        self.settled = brief or sum(array.nbytes for array in self.arrays) < LARGE
 
 
 @cache

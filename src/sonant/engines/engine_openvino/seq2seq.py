@@ -65,6 +65,7 @@ class OpenvinoSeq2Seq:
         """See ``engines.base.Seq2Seq``."""
         checks.features(features, self.config)
         config = self.config
+        binder.forget_pages(self.decoder.arrays)  # what the steps of the window before touched
         cross = [np.empty(shape, self.cross_dtype) for shape in seq2seq_graph.cross_shapes(config, len(features))]
         for window in range(len(features)):
             self.hearing.set_tensor("features", ov.Tensor(np.ascontiguousarray(features[window : window + 1])))
@@ -91,7 +92,7 @@ class OpenvinoSeq2Seq:
         request.set_tensor("embedded", ov.Tensor(self.embed(tokens, memory.length)))
         request.set_tensor("beams", ov.Tensor(memory.rows))
         request.set_tensor("wanted", ov.Tensor(wanted))
-        with self.decoder.running():
+        with self.decoder.running(brief=True):
             request.infer()
         memory.length += length
         memory.rows = np.arange(len(memory.rows), dtype=np.int32)
