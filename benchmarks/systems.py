@@ -32,14 +32,15 @@ class System(Protocol):
 class Sonant:
     """Ours."""
 
-    def __init__(self, model: str, dtype: str = "auto", engine: str = "auto", **_: Any) -> None:
+    def __init__(self, model: str, dtype: str = "auto", engine: str = "auto", timed: bool = True, **_: Any) -> None:
         import sonant
 
         load = sonant.load_tts if model.startswith("kokoro") else sonant.load_asr
+        self.options = {} if timed else {"without_timestamps": True}
         self.model = load(model, dtype=dtype, engine=engine, threads=THREADS)
 
     def hear(self, audio: str, beam: int, language: str, batch: int) -> str:
-        options: dict[str, Any] = {"beam_size": beam} if beam > 1 else {"beam_size": None}
+        options: dict[str, Any] = {**self.options, "beam_size": beam if beam > 1 else None}
         if batch > 1:
             options["batch_size"] = batch
         return self.model.transcribe(audio, language=language, **options).text

@@ -84,6 +84,9 @@ def contestants(model: str) -> list[Contestant]:
         for batch in (1, BATCH):
             way = "batched" if batch > 1 else "sequential"
             found.append(Contestant(f"sonant {dtype} {way}", Sonant, {"model": model, "dtype": dtype}, batch))
+    for dtype in ("float32", "int8"):  # as faster-whisper's batches
+        arguments = {"model": model, "dtype": dtype, "timed": False}
+        found.append(Contestant(f"sonant {dtype} batched, no time stamps", Sonant, arguments, BATCH))
     found.append(Contestant("openai-whisper float32", OpenaiWhisper, {"weights": str(WEIGHTS / f"{model}.pt")}))
     for dtype in ("float32", "int8"):
         for batch in (1, BATCH):
