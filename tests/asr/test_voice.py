@@ -117,6 +117,7 @@ def test_no_words_whatever_the_options(name, options):
     assert not any("gave no text" in line for line in result.warnings)
 
 
+@pytest.mark.weights  # the clips are installed with that suite
 def test_no_speech_is_taken_for_noise():
     """Every clip, quiet, loud or in noise: the gate is open wherever words are."""
     rng = np.random.default_rng(0)
