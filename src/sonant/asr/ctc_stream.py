@@ -35,9 +35,9 @@ class StreamOptions:
         language: adapter language (MMS).
     """
 
-    chunk_s: float = 0.24
+    chunk_s: float = 0.18
     left_s: float = 4.0
-    right_s: float = 0.24
+    right_s: float = 0.3
     language: str | None = None
 
     def __post_init__(self) -> None:

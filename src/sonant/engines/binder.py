@@ -129,13 +129,16 @@ def forget_pages(arrays: Iterable[NDArray[Any]]) -> None:
     A runtime packs matrices into its own layout when it compiles; without this the file's pages would count twice.
     """
     advice = getattr(mmap, "MADV_DONTNEED", None)  # absent on Windows, which trims mapped pages by itself
-    for array in arrays:
-        base: Any = array
-        while base is not None and not isinstance(base, np.memmap):
-            base = getattr(base, "base", None)
-        mapping = getattr(base, "_mmap", None)
-        if advice is not None and mapping is not None:
+    if advice is not None:
+        for mapping in {_mapping(array) for array in arrays} - {None}:
             mapping.madvise(advice)
+
+
+def _mapping(array: Any) -> Any:
+    """The file mapping that an array lies in, None for one that lies in none; a checkpoint's arrays share it."""
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    return getattr(array, "_mmap", None)
 
 
 @contextmanager
