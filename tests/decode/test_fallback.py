@@ -89,12 +89,12 @@ def test_where_all_fail_the_last_or_the_best_is_kept():
         replace(DOUBTFUL, avg_logprob=-3.0, text="last"),
     ]
     ladder = (0.0, 0.5, 1.0)
-    assert run({0: tries}, temperature=ladder)[1][0].hypothesis.text == "last"
-    best = run({0: tries}, temperature=ladder, keep="best")[1][0]
+    assert run({0: tries}, temperature=ladder, keep="last")[1][0].hypothesis.text == "last"
+    best = run({0: tries}, temperature=ladder)[1][0]
     assert best.hypothesis.text == "best"
     assert best.last_temperature == 1.0  # decides whether the text becomes context
     only_repeats = [replace(one, compression_ratio=9.0) for one in tries]
-    assert run({0: only_repeats}, temperature=ladder, keep="best")[1][0].hypothesis.text == "repeats"
+    assert run({0: only_repeats}, temperature=ladder)[1][0].hypothesis.text == "repeats"
 
 
 def test_one_temperature_has_no_ladder():
@@ -105,7 +105,7 @@ def test_one_temperature_has_no_ladder():
 
 def test_nan_is_tried_again_and_never_preferred():
     broken = replace(GOOD, avg_logprob=float("nan"), text="")
-    search, outcomes = run({0: [broken, DOUBTFUL, broken]}, temperature=(0.0, 0.5, 1.0), keep="best")
+    search, outcomes = run({0: [broken, DOUBTFUL, broken]}, temperature=(0.0, 0.5, 1.0))
     assert [windows for _, windows in search.rounds] == [[0], [0], [0]]
     assert outcomes[0].hypothesis.avg_logprob == -1.5
     assert all("NaN" in attempt.reason for attempt in outcomes[0].attempts[::2])

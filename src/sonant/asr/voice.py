@@ -113,7 +113,7 @@ def clips_of(options: TranscribeOptions, frames: int, voice: Voice) -> list[tupl
             )
     elif options.chunk_length is not None:
         clips = chunks_of(frames, round(options.chunk_length * FRAMES_PER_SECOND))
-    elif options.vad_filter or options.batch_size > 1:
+    elif options.vad_filter or (options.batch_size > 1 and frames > WINDOW_FRAMES):
         clips = _joined([(start // HOP, -(-end // HOP)) for start, end in voice.spans(_vad_options(options))], frames)
     else:
         clips = [(0, frames)]

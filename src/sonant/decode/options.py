@@ -58,8 +58,8 @@ class TranscribeOptions:
         compression_ratio_threshold: a window whose text compresses better than this is a repetition: retry.
         logprob_threshold: a window whose mean log-probability is below this is doubtful: retry.
         no_speech_threshold: a doubtful window with a no-speech probability above this is silence: skip.
-        keep: which of the attempts is kept where all fail: "last" (openai-whisper) or "best" (faster-whisper: the
-            likeliest of those below the compression threshold).
+        keep: which of the attempts is kept where all fail: "best" (faster-whisper: the likeliest of those below the
+            compression threshold), or "last" (openai-whisper: a draw at the hottest temperature).
         voice_gate: skip windows in which voice activity detection hears nobody at all (sonant's own; the references
             write words into noise and music). Needs no change for speech: such windows are listed in the report.
 
@@ -86,8 +86,8 @@ class TranscribeOptions:
         append_punctuations: marks joined to the word before.
 
     Speed:
-        batch_size: windows decoded together. 1 is the references' sequential order; above 1 the sound is cut where
-            nobody speaks, and cuts are decoded apart from each other, every gate and retry kept.
+        batch_size: windows decoded together. 1 is the references' sequential order; above 1 sound that is longer than
+            a window is cut where nobody speaks, and cuts are decoded apart from each other, every gate and retry kept.
         chunk_length: hear overlapping chunks of this length instead, joined by their common words (distil-whisper's
             chunked algorithm; 25 for distil-large-v3, 15 for distil-large-v2). None cuts where nobody speaks.
     """
@@ -116,7 +116,7 @@ class TranscribeOptions:
     compression_ratio_threshold: float | None = 2.4
     logprob_threshold: float | None = -1.0
     no_speech_threshold: float | None = 0.6
-    keep: Literal["last", "best"] = "last"
+    keep: Literal["best", "last"] = "best"
     voice_gate: bool = True
     initial_prompt: str | tuple[int, ...] | None = None
     carry_initial_prompt: bool = False
@@ -176,7 +176,7 @@ class TranscribeOptions:
     def _check_choices(self) -> None:
         for name, allowed in (
             ("task", ("transcribe", "translate")),
-            ("keep", ("last", "best")),
+            ("keep", ("best", "last")),
             ("mel_floor", ("file", "window")),
         ):
             if getattr(self, name) not in allowed:

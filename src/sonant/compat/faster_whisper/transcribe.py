@@ -50,7 +50,6 @@ DEFAULTS: dict[str, Any] = {
     "best_of": 5,
     "patience": 1.0,
     "length_power": 1.0,
-    "keep": "best",
     "prefix_in_text": True,
     "voice_gate": False,
 }

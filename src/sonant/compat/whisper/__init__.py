@@ -156,7 +156,7 @@ def transcribe(
         if settings.get(key) is None:
             settings.pop(key, None)
     # The original has no gate on voice, and keeps the last attempt of the ladder.
-    settings = {"voice_gate": False, **settings}
+    settings = {"voice_gate": False, "keep": "last", **settings}
     result = model.recognizer.transcribe(audio, **settings)
     if verbose:
         for segment in result.segments:
