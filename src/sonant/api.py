@@ -100,14 +100,15 @@ def load_asr(
     language when ``language="auto"`` is asked for: a classifier of the wav2vec 2.0 family, opened then; None switches
     "auto" off.
     """
-    from sonant.asr.ctc import CtcRecognizer
-    from sonant.asr.pipeline import Recognizer
-
     options = EngineOptions(engine, device, dtype, threads)
     checkpoint = _resolve(model, ("whisper", "wav2vec2"), options, progress)
     opened = open_engine(checkpoint, options)
     if checkpoint.family == "whisper":
+        from sonant.asr.pipeline import Recognizer
+
         return Recognizer(opened, checkpoint)
+    from sonant.asr.ctc import CtcRecognizer
+
     opener = None if identifier is None else partial(_identifier, identifier, options, progress)
     return CtcRecognizer(opened, checkpoint, opener)
 

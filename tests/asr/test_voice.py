@@ -1,18 +1,22 @@
 """The voice gate, the cuts of batched decoding, and speech that gave no text."""
 
+import errno
 import itertools
+from io import BytesIO
 
 import numpy as np
 import pytest
 from nonspeech import sounds
 from openai_reference import clips, recognizer
 
+from sonant.asr import source
 from sonant.asr.segments import Span
 from sonant.asr.source import Sound, open_sound
 from sonant.asr.voice import Voice, clips_of
 from sonant.audio import io, vad
 from sonant.decode.options import TranscribeOptions
-from sonant.records import Segment
+from sonant.errors import OutputError
+from sonant.records import Audio, Segment
 from sonant.text.evaluation import word_errors
 
 
@@ -62,6 +66,12 @@ def test_cuts_fit_a_window_and_lie_in_pauses():
     assert clips_of(TranscribeOptions(batch_size=4), 12_000, KnownVoice(120, [])) == []
 
 
+def test_a_recording_that_fits_a_window_is_not_cut_for_a_batch():
+    voice = KnownVoice(30, [(5, 9), (20, 27)], batch_size=4)
+    assert clips_of(TranscribeOptions(batch_size=4), 3000, voice) == [(0, 3000)]  # what is heard in order
+    assert clips_of(TranscribeOptions(batch_size=4, vad_filter=True), 3000, voice) != [(0, 3000)]
+
+
 def test_speech_without_a_pause_is_cut_where_a_window_is_full():
     voice = KnownVoice(100, [(0, 100)], batch_size=4)
     cuts = clips_of(TranscribeOptions(batch_size=4), 10_000, voice)
@@ -78,21 +88,37 @@ def test_speech_that_gave_no_text_is_found():
     assert [(round(a), round(b)) for a, b in lost] == [(20, 24)]  # at 50 s nobody was to be heard
 
 
-def test_long_files_go_to_disk_and_come_back_whole(tmp_path, monkeypatch):
-    from sonant.asr import source
-
-    rng = np.random.default_rng(0)
-    samples = (rng.standard_normal(100_000) * 0.1).astype(np.float32)
-    from sonant.records import Audio
-
-    path = io.write(tmp_path / "noise.wav", Audio(samples, 16_000))
+@pytest.fixture
+def long_file(tmp_path, monkeypatch):
+    """A file that counts as long."""
+    samples = (np.random.default_rng(0).standard_normal(100_000) * 0.1).astype(np.float32)
     monkeypatch.setattr(source, "IN_MEMORY_SAMPLES", 40_000)
     monkeypatch.setattr(source, "BLOCK_S", 1.0)
-    want = io.read(path, 16_000).samples
-    with open_sound(path, print) as sound:
-        assert isinstance(sound.read(0, len(sound)).base, np.memmap)
+    return io.write(tmp_path / "noise.wav", Audio(samples, 16_000))
+
+
+def test_long_files_go_to_disk_and_come_back_whole(long_file):
+    want = io.read(long_file, 16_000).samples
+    with open_sound(long_file, print) as sound:
+        assert isinstance(sound, source.SpooledSound)
+        assert len(sound) == len(want)
         assert np.array_equal(sound.read(0, len(sound)), want)
         assert np.array_equal(sound.read(39_000, 41_000), want[39_000:41_000])
+        assert np.array_equal(sound.read(99_990, 100_100), want[99_990:])
+        assert sound.read(200_000, 200_010).shape == (0,)
+
+
+class FullDisk(BytesIO):
+    """A file without room."""
+
+    def writelines(self, _lines):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_temporary_folder_is_told_in_one_line(long_file, monkeypatch):
+    monkeypatch.setattr(source.tempfile, "TemporaryFile", lambda **_: FullDisk())
+    with pytest.raises(OutputError, match=r"temporary file, which can't be written .* TMPDIR"):
+        open_sound(long_file, print)
 
 
 @pytest.mark.weights

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from safetensors.numpy import save_file
 
-from sonant.engines import binder, quantize
+from sonant.engines import binder, pages, quantize
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_onnxruntime import runtime as onnxruntime
 from sonant.engines.engine_openvino import runtime as openvino
@@ -71,7 +71,7 @@ def test_every_float_type_is_read_as_it_lies(tmp_path, numbers, engine, kind):
     stored, path = checkpoint(tmp_path, numbers, kind)
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     rows = np.array([3, 39, 0, 3])
-    for found, wanted in zip(run(engine, binder.tensors_of([path]), rows), expected(stored, rows), strict=True):
+    for found, wanted in zip(run(engine, pages.tensors_of([path]), rows), expected(stored, rows), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == before
     assert [each.name for each in tmp_path.iterdir()] == ["model.safetensors"]
@@ -83,10 +83,10 @@ def test_int8_twins_are_made_once_and_lookups_stay_exact(tmp_path, numbers, monk
     stored, path = checkpoint(tmp_path / "model", numbers, "F16")
     keys = quantize.matrices([template()])
     assert keys == ["layer.weight", "table.weight"]
-    tensors = quantize.with_int8(binder.tensors_of([path]), keys, [path])
+    tensors = quantize.with_int8(pages.tensors_of([path]), keys, [path])
     (made,) = (tmp_path / "cache" / "int8").rglob("*.safetensors")
     stamp = made.stat().st_mtime_ns
-    again = quantize.with_int8(binder.tensors_of([path]), keys, [path])
+    again = quantize.with_int8(pages.tensors_of([path]), keys, [path])
     assert made.stat().st_mtime_ns == stamp
     assert again.keys() == tensors.keys()
     rows = np.array([3, 39, 0])
@@ -96,7 +96,7 @@ def test_int8_twins_are_made_once_and_lookups_stay_exact(tmp_path, numbers, monk
     adapted = binder.adapt(template(), tensors, "toy")
     assert {row.name: row.data_type for row in adapted.graph.initializer}["table.weight"] == onnx.TensorProto.FLOAT16
     os.utime(path)
-    quantize.with_int8(binder.tensors_of([path]), keys, [path])
+    quantize.with_int8(pages.tensors_of([path]), keys, [path])
     assert len(list((tmp_path / "cache" / "int8").rglob("*.safetensors"))) == 2
 
 
@@ -104,7 +104,7 @@ def test_int8_works_where_the_cache_cannot_be_written(tmp_path, numbers, monkeyp
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("SONANT_CACHE", str(tmp_path / "file"))
     _, path = checkpoint(tmp_path / "model", numbers, "F32")
-    tensors = quantize.with_int8(binder.tensors_of([path]), ["layer.weight"], [path])
+    tensors = quantize.with_int8(pages.tensors_of([path]), ["layer.weight"], [path])
     assert tensors["layer.weight.int8"].read().dtype == np.int8
     assert "can't be cached" in caplog.text
 
@@ -130,18 +130,18 @@ def test_what_does_not_fit_is_named(tmp_path, numbers, change, error, says):
     tensors = {key: array for key, array in (numbers | change).items() if array is not None}
     save_file(tensors, tmp_path / "model.safetensors")
     with pytest.raises(error, match=says):
-        binder.adapt(template(), binder.tensors_of([tmp_path / "model.safetensors"]), "toy")
+        binder.adapt(template(), pages.tensors_of([tmp_path / "model.safetensors"]), "toy")
 
 
 def test_files_are_checked(tmp_path, numbers):
     with pytest.raises(ModelFileMissing, match="missing"):
-        binder.tensors_of([tmp_path / "absent.safetensors"])
+        pages.tensors_of([tmp_path / "absent.safetensors"])
     _, path = checkpoint(tmp_path, numbers, "F32")
     with pytest.raises(CorruptFile, match="occurs twice"):
-        binder.tensors_of([path, path])
+        pages.tensors_of([path, path])
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(CorruptFile, match="doesn't fit"):
-        binder.tensors_of([path])
+        pages.tensors_of([path])
 
 
 def test_an_exported_graph_becomes_a_template(tmp_path, numbers):
@@ -163,7 +163,7 @@ def test_a_float32_file_is_not_copied_by_reading(tmp_path):
     save_file({"w.weight": wide}, tmp_path / "model.safetensors")
     graph = GraphBuilder("wide", {"w.weight": (4096, 4096)})
     graph.output("y", graph.matmul(graph.input("x", "float32", ("N", 4096)), "w.weight"), "float32", ("N", 4096))
-    built, tensors = graph.build(), binder.tensors_of([tmp_path / "model.safetensors"])
+    built, tensors = graph.build(), pages.tensors_of([tmp_path / "model.safetensors"])
     openvino.core()
 
     def resident():
@@ -178,13 +178,13 @@ def test_a_float32_file_is_not_copied_by_reading(tmp_path):
 @pytest.mark.parametrize("large", [True, False])
 def test_pages_go_back_at_the_first_inference_and_of_a_large_model_at_every_long_one(large, tmp_path, monkeypatch):
     (tmp_path / "pages").write_bytes(bytes(1 << 16))
-    pages = np.memmap(tmp_path / "pages", np.uint8, "r")
+    mapped = np.memmap(tmp_path / "pages", np.uint8, "r")
     given_back = []
-    monkeypatch.setattr(binder, "forget_pages", lambda arrays: given_back.append(len(arrays)))
+    monkeypatch.setattr(pages, "forget_pages", lambda arrays: given_back.append(len(arrays)))
     monkeypatch.setattr(openvino, "LARGE", 1 if large else 1 << 30)
 
     def times(brief):
-        compiled = openvino.Compiled(None, [pages])
+        compiled = openvino.Compiled(None, [mapped])
         found = []
         for _ in range(3):
             given_back.clear()

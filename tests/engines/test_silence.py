@@ -5,6 +5,17 @@ import subprocess
 import sys
 
 
+def test_openvinos_converter_is_there_for_who_asks(tmp_path):
+    code = (
+        "import sys, sonant.engines.engine_openvino, openvino;"
+        "assert 'openvino.tools.ovc' not in sys.modules;"
+        "print(openvino.convert_model.__name__, hasattr(openvino, 'nothing'))"
+    )
+    home = {**os.environ, "HOME": str(tmp_path)}  # the converter may write into it
+    found = subprocess.run([sys.executable, "-c", code], env=home, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["convert_model", "False"]
+
+
 def test_openvino_is_imported_without_its_telemetry(tmp_path):
     code = (
         "import sys, sonant.engines.engine_openvino.runtime as r; r.core();"

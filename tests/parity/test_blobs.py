@@ -1,5 +1,7 @@
 """int8 models of OpenVINO are compiled once; what is found in the cache is what was asked for."""
 
+import os
+
 import numpy as np
 import pytest
 from whisper_nets import WHISPERS, whisper_folder
@@ -46,6 +48,19 @@ def test_a_changed_file_is_compiled_anew(tiny_whisper, cached):
     path.write_bytes(path.read_bytes())
     heard(tiny_whisper)
     assert len(list(cached.iterdir())) == 4
+
+
+def test_of_older_makes_only_the_last_is_kept(tiny_whisper, cached):
+    path = tiny_whisper.weights[0]
+    for age in (3, 2, 1):
+        heard(tiny_whisper)
+        for made in cached.rglob(blobs.FILE):
+            os.utime(made, (made.stat().st_atime, made.stat().st_mtime - 100))  # time goes by
+        path.touch()
+        os.utime(path, (age, age))
+    names = [made.parent.name.rsplit("-", 1) for made in sorted(cached.rglob(blobs.FILE))]
+    assert len(names) == 4
+    assert len({what for what, _make in names}) == 2
 
 
 def test_other_dtypes_are_not_kept(tiny_whisper, cached):

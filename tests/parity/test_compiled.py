@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from tests.wav2vec2_sizes import SMALL, SMALL_LAYER
 
-from sonant.engines import binder, ctc_flow, quantize
+from sonant.engines import binder, ctc_flow, pages, quantize
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime, seq2seq
 from sonant.engines.engine_openvino.runtime import has_bfloat16
@@ -63,6 +63,21 @@ def test_the_encoder_is_fused(tiny_whispers):
     assert found["Eltwise"] == 0
 
 
+def test_a_large_int8_encoder_attends_a_few_heads_at_a_time(tiny_whispers, tmp_path, monkeypatch):
+    monkeypatch.setenv("SONANT_CACHE", str(tmp_path))
+    monkeypatch.setattr(runtime, "LARGE", 1)
+    monkeypatch.setattr(seq2seq, "HEADS_AT_ONCE", 2)
+    checkpoint = tiny_whispers["multilingual"]
+    layers, groups = checkpoint.config["encoder_layers"], checkpoint.config["encoder_attention_heads"] // 2
+    found = kinds(seq2seq.open(checkpoint, EngineOptions(dtype="int8")).encoder)
+    assert found["Softmax"] == groups * layers
+    assert found["MatMul"] == 2 * groups * layers
+    assert found["Subgraph"] == 0  # a fused kernel takes a megabyte
+    assert found["Split"] == 3 * layers
+    crossed = checkpoint.config["decoder_layers"]
+    assert found["Transpose"] == 4 * layers + 2 * crossed  # keys go as they are into the product
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("size", [SMALL, SMALL_LAYER])
 def test_the_feature_encoder_changes_no_layout(size, dtype, tmp_path):
@@ -98,7 +113,7 @@ def test_a_narrow_matrix_is_not_kept_as_float32_too(stored, dtype, tmp_path):
     values = {key: torch.randn(shape).to(getattr(torch, stored)) for key, shape in builder.shapes.items()}
     save_file(values, file)
     plan = runtime.plan(EngineOptions(dtype=dtype))
-    bound = runtime.read(builder.build(), binder.tensors_of([file]), "a test")
+    bound = runtime.read(builder.build(), pages.tensors_of([file]), "a test")
     compiled = runtime.compile_model(bound, plan.properties).model
     rows = [op.get_rt_info() for op in compiled.get_runtime_model().get_ops() if not op.inputs()]
     kept = Counter(row["outputPrecisions"].value for row in rows if row["layerType"].value == "Const")

@@ -6,6 +6,8 @@ from whisper_nets import WHISPERS, features, whisper_folder
 
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import HEARING_DTYPES, open_engine
+from sonant.engines.engine_openvino import runtime
+from sonant.engines.engine_openvino import seq2seq as openvino_seq2seq
 from sonant.engines.engine_openvino.runtime import has_bfloat16
 from sonant.errors import BadInput, UnsupportedCheckpoint
 from sonant.weights.checkpoint import Checkpoint
@@ -76,6 +78,39 @@ def test_an_engine_gives_what_torch_gives(net, name, tiny_whispers, opened, tole
         assert found.shape == expected[part].shape, part
         assert found.dtype == np.float32, part
         assert error(found, expected[part]) < allowed, part
+
+
+@pytest.fixture
+def saving(monkeypatch, tmp_path):
+    """Every model counts as large: heads are attended a few at a time, and memory goes back between the windows."""
+    monkeypatch.setenv("SONANT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(runtime, "LARGE", 1)
+    monkeypatch.setattr(openvino_seq2seq, "HEADS_AT_ONCE", 2)
+
+
+@pytest.mark.parametrize("net", WHISPERS)
+def test_an_engine_that_saves_memory_gives_what_torch_gives(net, tiny_whispers, opened, tolerances, saving):
+    given = features(tiny_whispers[net], 2)
+    expected = play(opened(net, "torch-float32"), given)
+    engine = open_named(tiny_whispers[net], "openvino-int8")
+    for _ in range(2):
+        for part, found in play(engine, given).items():
+            assert error(found, expected[part]) < tolerances["seq2seq"]["openvino-int8"]["tiny"], part
+
+
+def test_memory_that_goes_back_is_nobodys_in_use(tiny_whispers, saving):
+    engine = open_named(tiny_whispers["multilingual"], "openvino-int8")
+    first, second = (features(tiny_whispers["multilingual"], 1, seed) for seed in (0, 1))
+    tokens = random_tokens(1, 8)
+
+    def steps(between):
+        memory, found = engine.encode(first), []
+        for place in range(8):
+            found.append(engine.step(memory, tokens[:, place : place + 1]))
+            between()
+        return np.stack(found)
+
+    np.testing.assert_array_equal(steps(lambda: None), steps(lambda: engine.encode(second)))
 
 
 @pytest.mark.parametrize("name", EXACT)

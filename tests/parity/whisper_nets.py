@@ -1,13 +1,14 @@
 """Tiny random Whisper checkpoints, written as transformers writes them."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
 
 from sonant.models.whisper.config import WhisperConfig
-from sonant.models.whisper.graph import shapes
+from sonant.models.whisper.names import shapes
 from sonant.weights.checkpoint import Checkpoint
 
 TINY_WHISPER = {
@@ -46,7 +47,7 @@ def whisper_folder(
     """Write a random Whisper into ``folder``, stored as ``dtype`` after rounding to ``rounded``."""
     random = np.random.default_rng(seed)
     tensors = {}
-    for key, shape in shapes(WhisperConfig.from_hf(config)).items():
+    for key, shape in shapes(asdict(WhisperConfig.from_hf(config))).items():
         scale = 1.5 / np.sqrt(shape[-1]) if len(shape) > 1 else 0.2
         if key.endswith(("conv1.weight", "conv2.weight")):
             scale = 1 / np.sqrt(shape[1] * shape[2])

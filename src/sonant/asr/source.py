@@ -1,13 +1,14 @@
 """The sound of one recording at 16 kHz mono, readable at any place, in bounded memory.
 
-A file is decoded once, block by block; what is longer than ten minutes goes to an unnamed temporary file that is mapped
-into memory (230 MB of disk an hour), so hours of sound cost no memory, and any window can be read again.
+A file is decoded once, block by block; what is longer than two minutes goes to an unnamed temporary file (230 MB an
+hour), so hours of sound cost no memory, and any window can be read again.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -16,21 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.audio.features import SAMPLE_RATE
-from sonant.errors import BadInput
+from sonant.errors import BadInput, OutputError
 from sonant.records import Audio
 
 __all__ = ["Sound", "open_sound"]
 
-IN_MEMORY_SAMPLES = 600 * SAMPLE_RATE  # 38 MB
+IN_MEMORY_SAMPLES = 120 * SAMPLE_RATE  # 8 MB
+SAMPLE_BYTES = 4
 BLOCK_S = 30.0
 
 
 class Sound:
     """Samples of a recording, float32 at 16 kHz; use it in a ``with`` statement."""
 
-    def __init__(self, samples: NDArray[np.float32], spool: IO[bytes] | None = None) -> None:
-        """Hold ``samples`` (N,), and the temporary file that they are mapped from."""
-        self._samples, self._spool = samples, spool
+    def __init__(self, samples: NDArray[np.float32]) -> None:
+        """Hold ``samples`` (N,)."""
+        self._samples = samples
 
     def __enter__(self) -> Sound:
         return self
@@ -38,8 +40,7 @@ class Sound:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._spool is not None:
-            self._spool.close()
+        """Nothing is open."""
 
     def __len__(self) -> int:
         """Samples in all."""
@@ -48,11 +49,32 @@ class Sound:
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return len(self._samples) / SAMPLE_RATE
+        return len(self) / SAMPLE_RATE
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Samples [start, stop) of the recording."""
-        return np.asarray(self._samples[start:stop])
+        return self._samples[start:stop]
+
+
+class SpooledSound(Sound):
+    """The same in a temporary file. It is read, not mapped: pages of a mapping count as memory of this process."""
+
+    def __init__(self, spool: IO[bytes], length: int) -> None:
+        """Take a file of ``length`` float32 samples; it is closed at the end."""
+        self._spool, self._length = spool, length
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spool.close()
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        start, stop, _ = slice(start, stop).indices(self._length)
+        self._spool.seek(start * SAMPLE_BYTES)
+        return np.frombuffer(self._spool.read(max(0, stop - start) * SAMPLE_BYTES), np.float32)
 
 
 def open_sound(audio: str | Path | Audio | NDArray[Any], warn: Callable[[str], None]) -> Sound:
@@ -66,6 +88,7 @@ def open_sound(audio: str | Path | Audio | NDArray[Any], warn: Callable[[str], N
     Raises:
         UnreadableAudio: there is no sample, or one is NaN or infinite, or the file can't be decoded.
         BadInput: it is none of these.
+        OutputError: it is long, and the temporary folder is full or can't be written.
     """
     if not isinstance(audio, str | Path | Audio | np.ndarray):
         raise BadInput(f"audio is a {type(audio).__name__}; give a path, a sonant.Audio, or a NumPy array at 16 kHz")
@@ -82,20 +105,32 @@ def _spooled(source: Iterator[NDArray[np.float32]]) -> Sound:
     held, spool = 0, None
     try:
         for block in source:
-            if spool is None and held + len(block) > IN_MEMORY_SAMPLES:
-                spool = tempfile.TemporaryFile(prefix="sonant-")  # noqa: SIM115 - Sound closes it
-                spool.writelines(piece.tobytes() for piece in blocks)
-                blocks = []
-            if spool is None:
-                blocks.append(block)
-            else:
-                spool.write(block.tobytes())
+            blocks.append(block)
             held += len(block)
+            if held > IN_MEMORY_SAMPLES:
+                with _clear_errors():
+                    spool = spool or tempfile.TemporaryFile(prefix="sonant-")  # noqa: SIM115 - Sound closes it
+                    spool.writelines(piece.tobytes() for piece in blocks)
+                blocks = []
+        if spool is None:
+            return Sound(np.concatenate(blocks))
+        with _clear_errors():
+            spool.flush()
+        return SpooledSound(spool, held)
     except BaseException:
         if spool is not None:
-            spool.close()
+            with suppress(OSError):  # of a full disk, which was told already
+                spool.close()
         raise
-    if spool is None:
-        return Sound(np.concatenate(blocks))
-    spool.flush()
-    return Sound(np.memmap(spool, np.float32, "r", shape=(held,)), spool)
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Say what the temporary file is for where it can't be written."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"sound of more than {IN_MEMORY_SAMPLES // SAMPLE_RATE} s goes to a temporary file, which can't be written "
+            f"({error.strerror}); free some space, or set TMPDIR to a folder that has some"
+        ) from error

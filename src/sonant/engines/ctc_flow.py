@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from sonant.engines import binder, quantize
+from sonant.engines import pages, quantize
 from sonant.errors import BadInput, UnsupportedCheckpoint
 from sonant.models.wav2vec2.adapters import AdapterCache
 from sonant.models.wav2vec2.config import Wav2Vec2Config
@@ -184,7 +184,7 @@ def stored_tensors(checkpoint: Checkpoint, dtype: str) -> dict[str, Tensor]:
     Raises:
         UnsupportedCheckpoint: a key is missing, or one that the network doesn't have; names it.
     """
-    stored = binder.tensors_of(checkpoint.weights, canonical)
+    stored = pages.tensors_of(checkpoint.weights, canonical)
     config = Wav2Vec2Config.from_hf(checkpoint.config)
     wanted = shapes(config).keys()
     if missing := wanted - stored.keys():

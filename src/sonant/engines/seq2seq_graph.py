@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto
 
-from sonant.engines import binder, quantize
+from sonant.engines import pages
 from sonant.engines.seq2seq_checks import EMBEDDING, canonical, tied_output
-from sonant.models.whisper import graph
 from sonant.models.whisper.config import WhisperConfig
+from sonant.models.whisper.names import shapes
 from sonant.weights import importers
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 __all__ = ["Embedder", "Source", "causal_mask", "cross_shapes", "names", "stored"]
 
@@ -61,18 +64,25 @@ class Source:
         self.tensors = stored(checkpoint, self.config)
         self.embed = Embedder(self.tensors, self.config)
 
-    def template(self, part: str) -> ModelProto:
-        """The graph of the "encoder" or "decoder"."""
+    def template(self, part: str, head_groups: int = 0) -> ModelProto:
+        """The graph of the "encoder" (see there for ``head_groups``) or "decoder"."""
+        # imported here and below, because a model that opens from its compiled blob needs no graphs and no onnx
+        from sonant.models.whisper import graph
+
         if part == "encoder":
-            return graph.encoder(self.config, 1, self.cross_dtype)
+            return graph.encoder(self.config, 1, self.cross_dtype, head_groups)
         return graph.decoder(self.config, "B", self.cross_dtype)
 
     def with_int8(self, template: ModelProto) -> dict[str, Tensor]:
         """The tensors, those that the template multiplies with as int8 too."""
+        from sonant.engines import quantize
+
         return quantize.with_int8(self.tensors, quantize.matrices([template]), self.files)
 
     def forget_int8(self, template: ModelProto) -> None:
         """Remove the int8 twins from the cache, once a runtime has kept them in its own form."""
+        from sonant.engines import quantize
+
         quantize.forget(quantize.matrices([template]), self.files)
 
 
@@ -84,11 +94,10 @@ def stored(checkpoint: Checkpoint, config: WhisperConfig) -> dict[str, Tensor]:
         CorruptFile: a header is wrong.
         UnsupportedCheckpoint: a key is missing, surplus or of another shape.
     """
-    found = binder.tensors_of(checkpoint.weights, canonical)
+    found = pages.tensors_of(checkpoint.weights, canonical)
     for key in tied_output(config, found, lambda a, b: np.array_equal(found[canonical(a)].read(), found[b].read())):
         del found[key]
-    expected = graph.shapes(config)
-    importers.check({key: tensor.shape for key, tensor in found.items()}, expected, checkpoint.id)
+    importers.check({key: tensor.shape for key, tensor in found.items()}, shapes(asdict(config)), checkpoint.id)
     return found
 
 

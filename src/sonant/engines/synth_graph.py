@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from sonant.engines import binder
+from sonant.engines import pages
 from sonant.engines.synth_flow import Floats, Ints, SynthFlow
 from sonant.errors import CorruptFile, UnsupportedCheckpoint
 from sonant.models.kokoro import fold, graph_decoder, graph_text, names
@@ -90,7 +90,7 @@ def stored_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
     Raises:
         UnsupportedCheckpoint: a key is missing, surplus or of another shape, or an InstanceNorm isn't the identity.
     """
-    wanted, found = names.shapes(checkpoint.config), binder.tensors_of(checkpoint.weights)
+    wanted, found = names.shapes(checkpoint.config), pages.tensors_of(checkpoint.weights)
     for key in [key for key in found if key not in wanted]:
         if names.is_identity_norm(key):
             expected = 1.0 if key.endswith("weight") else 0.0

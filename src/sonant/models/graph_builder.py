@@ -67,11 +67,11 @@ class GraphBuilder:
             self.made[signature] = name
         return self.made[signature]
 
-    def split(self, value: str, count: int) -> list[str]:
-        """``count`` parts of one along the first axis."""
+    def split(self, value: str, count: int, axis: int = 0) -> list[str]:
+        """``count`` equal parts along an axis, which ``count`` divides."""
         name = f"{self.scope}Split_{len(self.nodes)}"
         parts = [f"{name}_{part}" for part in range(count)]
-        self.nodes.append(helper.make_node("Split", [value, self.constant([1] * count)], parts, name=name, axis=0))
+        self.nodes.append(helper.make_node("Split", [value], parts, name=name, axis=axis, num_outputs=count))
         return parts
 
     def constant(self, values: NDArray[Any] | Sequence[int] | float) -> str:

@@ -11,7 +11,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
-from sonant.engines import binder
+from sonant.engines import binder, pages
 from sonant.engines.base import EngineOptions
 from sonant.errors import BadInput
 from sonant.weights.tensors import Tensor
@@ -80,12 +80,12 @@ def open_session(template: ModelProto, stored: Mapping[str, Tensor], origin: str
     for key, row in binder.parameters(adapted).items():
         # the file name is never opened: the values below take its place
         row.external_data.add(key="location", value="checkpoint")
-        arrays.append(binder.array_of(stored[key]))
+        arrays.append(pages.array_of(stored[key]))
         names.append(key)
         values.append(_value(arrays[-1], row.data_type))
     settings.add_external_initializers(names, values)
     session = ort.InferenceSession(adapted.SerializeToString(), settings, providers=[PROVIDERS[plan.device]])
-    binder.forget_pages(arrays)
+    pages.forget_pages(arrays)
     return Session(session, arrays)
 
 

@@ -1,19 +1,40 @@
-"""OpenVINO, imported without its telemetry: the package reports every import to its maker, and sonant is offline."""
+"""OpenVINO, imported without its converter: that takes half of the import, and reports to its maker (telemetry).
+
+sonant is offline, and builds its graphs itself. A program that wants ``openvino.convert_model`` beside sonant still
+gets it: the converter is imported when it is asked for.
+"""
 
 from __future__ import annotations
 
 import sys
+from typing import Any
+
+CONVERTER, TELEMETRY = "openvino.tools.ovc", "openvino_telemetry"
 
 
-def _import_in_silence() -> None:
-    """Import openvino as if ``openvino_telemetry`` weren't installed; it has a stub of its own for that case."""
-    if "openvino" in sys.modules or "openvino_telemetry" in sys.modules:
+def _import_lean() -> None:
+    """Import openvino as if its converter and telemetry weren't installed; it has a way of its own for that case."""
+    if "openvino" in sys.modules:
         return
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python's way to say "can't be imported"
+    hidden = [name for name in (CONVERTER, TELEMETRY) if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say "can't be imported"
     try:
-        import openvino  # noqa: F401
+        import openvino
     finally:
-        del sys.modules["openvino_telemetry"]
+        for name in hidden:
+            del sys.modules[name]
+    if not hasattr(openvino, "convert_model"):
+        openvino.__getattr__ = _converter
 
 
-_import_in_silence()
+def _converter(name: str) -> Any:
+    """What the module lacks at first."""
+    if name != "convert_model":
+        raise AttributeError(f"module 'openvino' has no attribute {name!r}")
+    from openvino.tools.ovc import convert_model
+
+    return convert_model
+
+
+_import_lean()

@@ -6,7 +6,9 @@ OpenVINO writes the constants of other dtypes as float32, up to twice the checkp
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib.util
 import json
 import logging
 import os
@@ -14,13 +16,12 @@ import platform
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import openvino as ov
 
-from sonant.engines import binder
+from sonant.engines import pages
 from sonant.engines.engine_openvino.runtime import Compiled, core
 from sonant.errors import OutputError
 from sonant.weights import cache
@@ -39,7 +40,7 @@ class Blob:
         part: what it is, "encoder" for instance.
         files: the checkpoint's files; path, size and time of change stand for their content.
         properties: OpenVINO's compile properties.
-        makers: modules whose source decides what the model is; a change of one makes another blob.
+        makers: names of the modules whose source decides what the model is; a change of one makes another blob.
         facts: whatever else decides it.
     """
 
@@ -48,32 +49,35 @@ class Blob:
         part: str,
         files: Iterable[Path],
         properties: Mapping[str, Any],
-        makers: Iterable[ModuleType],
+        makers: Iterable[str],
         facts: Iterable[object] = (),
     ) -> None:
         self.properties = dict(properties)
         kept = {key: value for key, value in self.properties.items() if key != "INFERENCE_NUM_THREADS"}
-        described: list[object] = [part, ov.__version__, _machine(), sorted(kept.items()), *facts]
-        described += [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-        described += [hashlib.sha256(Path(str(maker.__file__)).read_bytes()).hexdigest() for maker in makers]
-        name = hashlib.sha256(json.dumps(described, default=str).encode()).hexdigest()[:32]
-        self.name, self.folder = f"{part}-{name}", cache.folder() / "compiled" / f"{part}-{name}"
+        files = list(files)
+        what = _digest([part, _machine(), sorted(kept.items()), *facts, [str(file.resolve()) for file in files]])
+        sizes = [[file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+        made = _digest([ov.__version__, *sizes, *(_source(maker) for maker in makers)])
+        self.what, self.name = f"{part}-{what}", f"{part}-{what}-{made}"
+        self.folder = cache.folder() / "compiled" / self.name
 
     def load(self) -> Compiled | None:
         """The model over the mapped blob; None where there is none, or OpenVINO refuses it."""
         path = self.folder / FILE
         if not path.is_file():
             return None
-        pages = np.memmap(path, np.uint8, "r")
+        mapped = np.memmap(path, np.uint8, "r")
         try:
-            with binder.forgetting([pages]):  # matrices are packed into copies one after the other
-                blob = ov.Tensor(pages, ov.Shape(pages.shape), ov.Type.u8)
+            with pages.forgetting([mapped]):  # matrices are packed into copies one after the other
+                blob = ov.Tensor(mapped, ov.Shape(mapped.shape), ov.Type.u8)
                 model = core().import_model(blob, "CPU", self.properties)
         except RuntimeError as error:
             log.warning("the compiled model %s can't be used and is made again: %s", path, str(error).splitlines()[0])
             shutil.rmtree(self.folder, ignore_errors=True)
             return None
-        return Compiled(model, [pages])
+        with contextlib.suppress(OSError):  # a cache that is for reading only
+            os.utime(path)  # used now: see ``_forget_older``
+        return Compiled(model, [mapped])
 
     def keep(self, compiled: Compiled) -> bool:
         """Write the model; whether it lies in the cache now. A full disk only makes the next start slow."""
@@ -82,10 +86,31 @@ class Blob:
                 if not (self.folder / FILE).is_file():
                     with cache.published(self.folder) as staging, (staging / FILE).open("wb") as stream:
                         stream.write(compiled.model.export_model().getbuffer())
+            self._forget_older()
         except OutputError as error:
             log.warning("a compiled model can't be cached, so the next start is slower: %s", error)
             return False
         return True
+
+    def _forget_older(self) -> None:
+        """Remove what older code or older files of the same model left, but for the one that was used last.
+
+        Two installations that share a cache so don't take turns in making the same model again.
+        """
+        others = [one for one in self.folder.parent.glob(f"{self.what}-*/{FILE}") if one.parent != self.folder]
+        for old in sorted(others, key=lambda one: one.stat().st_mtime)[:-1]:
+            shutil.rmtree(old.parent, ignore_errors=True)  # a process that has it mapped keeps its pages
+
+
+def _digest(facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:24]
+
+
+def _source(module: str) -> str:
+    """Digest of a module's source, without importing it."""
+    found = importlib.util.find_spec(module)
+    assert found is not None  # a module of ours
+    return hashlib.sha256(Path(str(found.origin)).read_bytes()).hexdigest()
 
 
 def _machine() -> str:

@@ -9,7 +9,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from sonant.engines import binder
+from sonant.engines import pages
 from sonant.engines.base import EngineOptions
 from sonant.engines.ctc_flow import GraphCtc, Run, stored_tensors
 from sonant.engines.engine_openvino import runtime
@@ -30,7 +30,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> GraphCtc:  # noqa: A
 
     def compile_graph(template: ModelProto) -> Run:
         bound = runtime.read(template, stored, checkpoint.id)
-        with binder.forgetting(bound.arrays):
+        with pages.forgetting(bound.arrays):
             compiled = runtime.compile_model(bound, plan.properties)
         outputs = [output.any_name for output in compiled.model.outputs]
 

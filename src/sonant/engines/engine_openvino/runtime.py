@@ -6,17 +6,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import openvino as ov
 from numpy.typing import NDArray
-from onnx import ModelProto, helper
 from openvino import opset13
 
-from sonant.engines import binder, cpu
+from sonant.engines import cpu, pages
 from sonant.engines.base import EngineOptions
 from sonant.errors import BadInput
 from sonant.weights.tensors import Tensor
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 __all__ = ["Bound", "Compiled", "Plan", "compile_model", "core", "plan", "read"]
 
@@ -71,9 +73,19 @@ class Compiled:
         if self.settled:
             yield
             return
-        with binder.forgetting(self.arrays):
+        with pages.forgetting(self.arrays):
             yield
-        self.settled = brief or sum(array.nbytes for array in self.arrays) < LARGE
+        self.settled = brief or not self.large
+
+    @property
+    def large(self) -> bool:
+        """Whether memory counts more than the time that it takes to give some back."""
+        return sum(array.nbytes for array in self.arrays) > LARGE
+
+    def release(self) -> None:
+        """Give back what lies between the layers, until the next inference: states stay, outputs must be copied."""
+        self.model.release_memory()
+        pages.trim()
 
 
 @cache
@@ -130,6 +142,10 @@ def read(template: ModelProto, stored: Mapping[str, Tensor], origin: str) -> Bou
     Raises:
         UnsupportedCheckpoint: a parameter is missing, of another shape or type.
     """
+    from onnx import helper  # here, because a model that opens from its compiled blob needs none of it
+
+    from sonant.engines import binder
+
     adapted = binder.adapt(template, stored, origin)
     waiting = binder.parameters(adapted)
     rest = [row for row in adapted.graph.initializer if row.name not in waiting]
@@ -144,7 +160,7 @@ def read(template: ModelProto, stored: Mapping[str, Tensor], origin: str) -> Bou
     for parameter in model.get_parameters():
         key = parameter.get_friendly_name()
         if key in waiting:
-            arrays.append(binder.array_of(stored[key]))
+            arrays.append(pages.array_of(stored[key]))
             shared = ov.Tensor(arrays[-1], ov.Shape(stored[key].shape), TYPES[stored[key].dtype])
             constant = opset13.constant(shared, shared_memory=True)
             constant.set_friendly_name(key)
@@ -169,5 +185,5 @@ def _keep_narrow(constant: ov.Node) -> None:
 def compile_model(bound: Bound, properties: Mapping[str, Any]) -> Compiled:
     """Compile for the CPU; the checkpoint's pages, packed by now, are given back to the system."""
     compiled = core().compile_model(bound.model, "CPU", dict(properties))
-    binder.forget_pages(bound.arrays)
+    pages.forget_pages(bound.arrays)
     return Compiled(compiled, bound.arrays)

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
-from onnx import ModelProto
 from openvino import opset13
 from openvino.passes import MakeStateful, Manager
 
-from sonant.engines import binder, cpu, quantize, seq2seq_graph
+from sonant.engines import cpu, pages, seq2seq_graph
 from sonant.engines import seq2seq_checks as checks
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
 from sonant.engines.engine_openvino.blobs import Blob
 from sonant.engines.seq2seq_graph import Source, names
-from sonant.models import graph_builder
-from sonant.models.whisper import graph
 from sonant.models.whisper.config import WhisperConfig
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
 __all__ = ["OpenvinoMemory", "OpenvinoSeq2Seq", "open"]
 
+HEADS_AT_ONCE = 4  # of a large encoder: scores of 18 MB, no more than its feed-forward layers take
+MAKERS = (  # decide what an int8 model is, beside this module
+    "sonant.engines.binder",
+    "sonant.engines.quantize",
+    "sonant.engines.engine_openvino.runtime",
+    "sonant.models.graph_builder",
+    "sonant.models.whisper.graph",
+)
 STORED = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(np.uint16)}  # NumPy has no bfloat16: its bits
 
 
@@ -65,14 +72,18 @@ class OpenvinoSeq2Seq:
         """See ``engines.base.Seq2Seq``."""
         checks.features(features, self.config)
         config = self.config
-        binder.forget_pages(self.decoder.arrays)  # what the steps of the window before touched
+        if self.encoder.large:  # what the steps of the window before touched
+            pages.forget_pages(self.decoder.arrays)
+            self.decoder.release()
         cross = [np.empty(shape, self.cross_dtype) for shape in seq2seq_graph.cross_shapes(config, len(features))]
         for window in range(len(features)):
             self.hearing.set_tensor("features", ov.Tensor(np.ascontiguousarray(features[window : window + 1])))
             for name, array in zip(names("cross", config), cross, strict=True):
                 self.hearing.set_tensor(name, self._tensor(array[window : window + 1]))
             with self.encoder.running():
-                self.hearing.infer()
+                self.hearing.infer(share_outputs=True)  # else Python copies them, 15 MB of a large model
+        if self.encoder.large:
+            self.encoder.release()  # 30 MB that decoding has no use for
         return OpenvinoMemory(self, cross)
 
     def fork(self, memory: OpenvinoMemory, windows: Sequence[int], beams: int = 1) -> OpenvinoMemory:
@@ -93,7 +104,7 @@ class OpenvinoSeq2Seq:
         request.set_tensor("beams", ov.Tensor(memory.rows))
         request.set_tensor("wanted", ov.Tensor(wanted))
         with self.decoder.running(brief=True):
-            request.infer()
+            request.infer(share_outputs=True)
         memory.length += length
         memory.rows = np.arange(len(memory.rows), dtype=np.int32)
         logits: NDArray[np.float32] = request.get_tensor("logits").data.copy()
@@ -211,23 +222,33 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq:  # 
 def _compiled(source: Source, part: str, plan: runtime.Plan) -> runtime.Compiled:
     """The encoder or decoder; int8 ones come from the cache from the second time on."""
     if plan.dtype != "int8":
-        return _compile(source, source.template(part), source.tensors, plan)
-    makers = (binder, graph, graph_builder, quantize, runtime, sys.modules[__name__])
-    blob = Blob(part, source.files, plan.properties, makers, (asdict(source.config), source.cross_dtype))
+        return _compile(source, part, source.template(part), source.tensors, plan)
+    groups = _head_groups(source) if part == "encoder" else 0
+    if groups:
+        plan = replace(plan, properties={**plan.properties, "SNIPPETS_MODE": "DISABLE"})  # else it fuses them again
+    facts = asdict(source.config), source.cross_dtype, groups
+    blob = Blob(part, source.files, plan.properties, (*MAKERS, __name__), facts)
     compiled = blob.load()
     if compiled is None:
-        template = source.template(part)
-        compiled = _compile(source, template, source.with_int8(template), plan)
+        template = source.template(part, groups)
+        compiled = _compile(source, part, template, source.with_int8(template), plan)
         if blob.keep(compiled):
             source.forget_int8(template)
     return compiled
 
 
+def _head_groups(source: Source) -> int:
+    """Groups of heads for an encoder so large that memory counts: OpenVINO's fused attention takes 1 MB a layer."""
+    encoder = sum(math.prod(one.shape) for key, one in source.tensors.items() if key.startswith("model.encoder."))
+    heads = source.config.encoder_attention_heads
+    return heads // HEADS_AT_ONCE if encoder > runtime.LARGE and heads % HEADS_AT_ONCE == 0 else 0
+
+
 def _compile(
-    source: Source, template: ModelProto, tensors: Mapping[str, Tensor], plan: runtime.Plan
+    source: Source, part: str, template: ModelProto, tensors: Mapping[str, Tensor], plan: runtime.Plan
 ) -> runtime.Compiled:
     bound = runtime.read(template, tensors, source.id)
-    if template.graph.name == graph.DECODER:
+    if part == "decoder":
         stateful(bound.model, source.config)
     return runtime.compile_model(bound, plan.properties)
 

@@ -24,12 +24,12 @@ from sonant.models.graph_builder import GraphBuilder
 from sonant.models.whisper import names
 from sonant.models.whisper.config import LAYER_NORM_EPS, WhisperConfig
 
-__all__ = ["DECODER", "ENCODER", "decoder", "encoder", "shapes"]
-
-ENCODER, DECODER = "whisper-encoder", "whisper-decoder"  # names of the graphs
+__all__ = ["decoder", "encoder"]
 
 
-def encoder(config: WhisperConfig, windows: int | str = "B", cross_dtype: str = "float32") -> onnx.ModelProto:
+def encoder(
+    config: WhisperConfig, windows: int | str = "B", cross_dtype: str = "float32", head_groups: int = 0
+) -> onnx.ModelProto:
     """Features to cross-attention keys and values.
 
     Inputs: ``features`` (B, n_mels, T) float32. Outputs per layer: ``cross_key_N`` (B, H, E, F), ready to be
@@ -39,8 +39,9 @@ def encoder(config: WhisperConfig, windows: int | str = "B", cross_dtype: str = 
         config: sizes.
         windows: a number makes the graph static, a word dynamic.
         cross_dtype: dtype of the outputs, "float32" or "bfloat16".
+        head_groups: spell attention out, so many heads at a time as to make this many groups; 0 is one fused op.
     """
-    graph = GraphBuilder(ENCODER, shapes(config))
+    graph = GraphBuilder("whisper-encoder", names.shapes(asdict(config)))
     hidden = graph.input("features", "float32", (windows, config.num_mel_bins, config.frames))
     for name, stride in (("conv1", 1), ("conv2", 2)):
         key = f"model.encoder.{name}"
@@ -58,7 +59,8 @@ def encoder(config: WhisperConfig, windows: int | str = "B", cross_dtype: str = 
             _split(graph, graph.linear(normed, f"{key}.self_attn.{part}_proj", bias=part != "k"), heads, size)
             for part in "qkv"
         )
-        mixed = graph.reshape(_attend(graph, inputs, size), (0, 0, config.d_model))
+        heard = _attend_in_groups(graph, inputs, size, head_groups) if head_groups else _attend(graph, inputs, size)
+        mixed = graph.reshape(heard, (0, 0, config.d_model))
         hidden = graph.op("Add", hidden, graph.linear(mixed, f"{key}.self_attn.out_proj"))
         hidden = _feed_forward(graph, hidden, key)
     hidden = graph.layer_norm(hidden, "model.encoder.layer_norm", LAYER_NORM_EPS)
@@ -87,7 +89,7 @@ class _Decoder:
     def __init__(self, config: WhisperConfig, windows: int | str, cross_dtype: str) -> None:
         self.config, self.windows, self.cross_dtype = config, windows, cross_dtype
         self.heads, self.size = config.decoder_attention_heads, config.head_size
-        self.graph = graph = GraphBuilder(DECODER, shapes(config))
+        self.graph = graph = GraphBuilder("whisper-decoder", names.shapes(asdict(config)))
         self.embedded = graph.input("embedded", "float32", ("R", "L", config.d_model))
         self.mask = graph.input("mask", "float32", ("L", "S"))
         self.beams = graph.input("beams", "int32", ("R",))
@@ -185,9 +187,11 @@ def _attend(graph: GraphBuilder, inputs: tuple[str, ...], size: int) -> str:
     return graph.op("Transpose", graph.op("Attention", *inputs, scale=1 / math.sqrt(size)), perm=[0, 2, 1, 3])
 
 
-def shapes(config: WhisperConfig) -> dict[str, tuple[int, ...]]:
-    """Keys and shapes of the parameters, the free output projection among them where there is one."""
-    made = names.shapes(asdict(config))
-    if not config.tie_word_embeddings:
-        made["proj_out.weight"] = (config.vocab_size, config.d_model)
-    return made
+def _attend_in_groups(graph: GraphBuilder, inputs: tuple[str, ...], size: int, groups: int) -> str:
+    """The same without a mask, some heads after the other: only their scores are in memory, and no fused kernel is."""
+    mixed = []
+    for query, keys, values in zip(*(graph.split(value, groups, axis=1) for value in inputs), strict=True):
+        scores = graph.op("MatMul", query, graph.op("Transpose", keys, perm=[0, 1, 3, 2]))
+        weights = graph.op("Softmax", graph.op("Mul", scores, graph.constant(1 / math.sqrt(size))), axis=-1)
+        mixed.append(graph.op("MatMul", weights, values))
+    return graph.op("Transpose", graph.op("Concat", *mixed, axis=1), perm=[0, 2, 1, 3])

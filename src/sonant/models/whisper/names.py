@@ -258,6 +258,8 @@ def shapes(settings: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
             "model.encoder.conv1.weight": (width, mels, 3),
             "model.encoder.conv2.weight": (width, width, 3),
         }
+        if not settings.get("tie_word_embeddings", True):
+            made["proj_out.weight"] = (vocab, width)
         for name in ("encoder.conv1.bias", "encoder.conv2.bias", *_ends("encoder"), *_ends("decoder")):
             made[f"model.{name}"] = (width,)
         for side in ("encoder", "decoder"):
