@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -20,10 +21,13 @@ from numpy.typing import NDArray
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime, synth
 from sonant.engines.engine_openvino.convolutions import convolutions
-from sonant.engines.synth_graph import stored_tensors
+from sonant.engines.synth_graph import Run, open_graphs, stored_tensors
 from sonant.models.kokoro import ranges
+from sonant.models.kokoro.form import Form
 from sonant.tts.pipeline import Speaker
 from sonant.weights import store, voices
+from sonant.weights.checkpoint import Checkpoint
+from sonant.weights.tensors import Tensor
 
 FILE = Path(ranges.__file__).parent / ranges.FILE
 LAYERS = re.compile(r"decoder\.generator\.(resblocks|noise_res)\.")
@@ -71,33 +75,46 @@ class Heard:
         }
 
 
-def listen(ladder: synth.Ladder, heard: Heard) -> None:
-    """Let a decoder tell what goes into its layers."""
+class Listening(synth.Opening):
+    """Opens a decoder that tells what goes into its layers."""
 
-    def make(bound: runtime.Bound) -> synth.Run:
-        layers = [(key, node) for key, node in convolutions(bound.model) if LAYERS.match(key)]
-        bound.model.add_outputs([node.input_value(0) for _, node in layers])
-        compiled = runtime.compile_model(bound, {"INFERENCE_PRECISION_HINT": "f32"})  # owns the weights
+    def __init__(self, checkpoint: Checkpoint, heard: Heard) -> None:
+        """Put what is heard into ``heard``."""
+        super().__init__(checkpoint, runtime.plan(EngineOptions("openvino", dtype="float32")))
+        self.heard = heard
 
-        def run(feeds: synth.Arrays) -> list[NDArray[np.float32]]:
-            request = compiled.model.create_infer_request()
-            request.infer(dict(feeds))
-            share = feeds["lengths"][0] / feeds["text"].shape[1]
-            for place, (key, _) in enumerate(layers, 1):
-                values = request.get_output_tensor(place).data[0]
-                heard.add(key, values[:, : int(values.shape[1] * share)])
-            return [request.get_output_tensor(0).data.copy()]
+    def rungs(
+        self,
+        tensors: Mapping[str, Tensor],  # noqa: ARG002  nothing is rounded
+        bind: Callable[[synth.Sizes], runtime.Bound],
+    ) -> Callable[[synth.Sizes], Run]:
+        """Compiled anew, with an output for each input of a layer."""
 
-        return run
+        def make(sizes: synth.Sizes) -> Run:
+            bound = bind(sizes)
+            layers = [(key, node) for key, node in convolutions(bound.model) if LAYERS.match(key)]
+            bound.model.add_outputs([node.input_value(0) for _, node in layers])
+            compiled = runtime.compile_model(bound, {"INFERENCE_PRECISION_HINT": "f32"})  # owns the weights
 
-    ladder.make = make
+            def run(feeds: synth.Arrays) -> list[NDArray[np.float32]]:
+                request = compiled.model.create_infer_request()
+                request.infer(dict(feeds))
+                share = feeds["lengths"][0] / feeds["text"].shape[1]
+                for place, (key, _) in enumerate(layers, 1):
+                    values = request.get_output_tensor(place).data[0]
+                    self.heard.add(key, values[:, : int(values.shape[1] * share)])
+                return [request.get_output_tensor(0).data.copy()]
+
+            return run
+
+        return make
 
 
 def main() -> None:
     checkpoint = store.resolve("kokoro-82m")
-    engine = synth.open(checkpoint, EngineOptions("openvino", dtype="float32"))
     heard = Heard()
-    listen(engine.parts.runs["decoder"].graph, heard)
+    form = Form(channels_last=True, dressed=True)
+    engine = open_graphs(checkpoint, Listening(checkpoint, heard), form, "openvino, listened to")
     speaker = Speaker(engine, checkpoint, partial(voices.load, checkpoint))
     for voice, speed, text in SAID:
         speech = speaker.speak(text, voice, speed=speed, language="en-us")

@@ -9,7 +9,7 @@ from sonant.engines import binder
 from sonant.errors import UnsupportedCheckpoint
 from sonant.models.kokoro import dress, fold, graph_decoder, graph_layers, graph_text, names
 from sonant.models.kokoro.config import KokoroConfig
-from sonant.models.kokoro.graph_layers import Form
+from sonant.models.kokoro.form import Form
 
 PUBLISHED = {
     "hidden_dim": 512,

@@ -16,11 +16,19 @@ from sonant.engines.choose import open_engine
 from sonant.engines.engine_openvino import synth as openvino_synth
 from sonant.engines.engine_openvino.runtime import has_bfloat16
 from sonant.errors import BadInput, UnsupportedCheckpoint
-from sonant.models.kokoro import ranges, source, spectrum
+from sonant.models.kokoro import graph_decoder, graph_text, ranges, source, spectrum
 
 ENGINES = ["openvino-float32", "openvino-bfloat16", "openvino-int8", "onnxruntime-float32", "torch-bfloat16"]
 EXACT = ["torch-float32", "openvino-float32", "onnxruntime-float32"]
 LENGTHS = (12, 5, 17)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_models(tmp_path_factory):
+    """A cache of their own for what is compiled here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SONANT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -305,6 +313,42 @@ def test_the_rung_does_not_change_the_sound(checkpoint, expected, monkeypatch):
     engine = open_named(checkpoint, "openvino-float32")
     for row, right in enumerate(expected):
         assert max(errors(play(engine, [row], [right]), right).values()) < 2e-5
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """An empty cache; opens an engine with it, and waits on call until all is kept."""
+    monkeypatch.setenv("SONANT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(ranges, "load", wide_ranges)
+    opening, made = openvino_synth.Opening, []
+    monkeypatch.setattr(openvino_synth, "Opening", lambda *given: made.append(opening(*given)) or made[-1])
+
+    def names():
+        made[-1].keeper.shutdown()
+        return sorted(
+            path.parent.name.rsplit("-", 2)[0] for path in (tmp_path / "cache" / "compiled").glob("*/model.blob")
+        )
+
+    return names
+
+
+@pytest.mark.parametrize("name", [name for name in ENGINES if name.startswith("openvino")])
+def test_the_second_opening_builds_nothing_and_says_the_same(name, checkpoint, expected, kept, monkeypatch):
+    first = play(open_named(checkpoint, name), [0], [expected[0]])
+    assert kept() == ["kokoro-decoder", "kokoro-prosody", "kokoro-text"]
+    for module, part in ((graph_text, "text"), (graph_text, "prosody"), (graph_decoder, "decoder")):
+        monkeypatch.setattr(module, part, lambda *_: pytest.fail("a graph was built"))
+    second = play(open_named(checkpoint, name), [0], [expected[0]])
+    for part, right in first.items():
+        np.testing.assert_array_equal(second[part], right, err_msg=part)
+
+
+def test_the_cache_keeps_few_rungs(checkpoint, kept):
+    engine = open_named(checkpoint, "openvino-float32")
+    ladder = engine.parts.runs["decoder"].graph
+    for frames in (10, 70, 100, 150, 200):
+        ladder({"B": 1, "F": frames})
+    assert kept() == ["kokoro-decoder"] * openvino_synth.BLOBS_KEPT + ["kokoro-prosody", "kokoro-text"]
 
 
 def test_int8_of_other_weights_is_refused(checkpoint, monkeypatch):

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto
 
 from sonant.engines import pages
 from sonant.engines.synth_flow import Floats, Ints, SynthFlow
 from sonant.errors import CorruptFile, UnsupportedCheckpoint
-from sonant.models.kokoro import fold, graph_decoder, graph_text, names
+from sonant.models.kokoro import fold, names
 from sonant.models.kokoro.config import KokoroConfig
 from sonant.models.kokoro.dress import Dressing, dressed_keys
-from sonant.models.kokoro.graph_layers import Form
+from sonant.models.kokoro.form import Form, Part
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor, to_float32
 
-__all__ = ["Compile", "GraphParts", "Part", "Run", "open_graphs", "stored_tensors"]
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
-Part = Literal["text", "prosody", "decoder"]
+__all__ = ["Compile", "GraphParts", "Run", "Template", "open_graphs", "stored_tensors"]
+
 Run = Callable[[Mapping[str, NDArray[Any]]], list[NDArray[Any]]]
-Compile = Callable[[Part, ModelProto, Mapping[str, Tensor]], Run]
+Template = Callable[[], "ModelProto"]  # builds it
+Compile = Callable[[Part, Template, Mapping[str, Tensor]], Run]
 
 
 class GraphParts:
@@ -72,13 +75,19 @@ def open_graphs(checkpoint: Checkpoint, compile_part: Compile, form: Form, descr
         "prosody": Dressing(stored, list(dressed_keys(shapes, "predictor."))),
         "decoder": Dressing(stored, list(dressed_keys(shapes, "decoder."))),
     }
-    runs: dict[Part, Run] = {
-        "text": compile_part("text", graph_text.text(config, shapes, form), tensors),
-        "prosody": compile_part("prosody", graph_text.prosody(config, shapes, form), tensors),
-        "decoder": compile_part("decoder", graph_decoder.decoder(config, shapes, form), tensors),
-    }
+    parts: tuple[Part, ...] = ("text", "prosody", "decoder")
+    runs = {part: compile_part(part, partial(_template, part, config, shapes, form), tensors) for part in parts}
     merge = fold.source_weights(stored, checkpoint.id)
     return SynthFlow(config, GraphParts(config, runs, dressings), merge, description)
+
+
+def _template(part: Part, config: KokoroConfig, shapes: Mapping[str, tuple[int, ...]], form: Form) -> ModelProto:
+    """The graph of a part."""
+    # imported here, because a part that opens from its compiled blob needs no graph and no onnx
+    from sonant.models.kokoro import graph_decoder, graph_text
+
+    build = {"text": graph_text.text, "prosody": graph_text.prosody, "decoder": graph_decoder.decoder}
+    return build[part](config, shapes, form)
 
 
 def stored_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:

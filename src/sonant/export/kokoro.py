@@ -23,7 +23,8 @@ from sonant.files import whole_file
 from sonant.models.graph_builder import GraphBuilder
 from sonant.models.kokoro import fold, graph_decoder, graph_text, names
 from sonant.models.kokoro.config import SAMPLE_RATE, KokoroConfig
-from sonant.models.kokoro.graph_layers import Form, Shapes
+from sonant.models.kokoro.form import Form
+from sonant.models.kokoro.graph_layers import Shapes
 from sonant.models.kokoro.source import SourceWeights
 from sonant.weights import voices
 from sonant.weights.checkpoint import Checkpoint

@@ -7,14 +7,13 @@ from typing import Any
 
 import onnxruntime as ort
 from numpy.typing import NDArray
-from onnx import ModelProto
 
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_onnxruntime import runtime
 from sonant.engines.synth_flow import SynthFlow
-from sonant.engines.synth_graph import Part, Run, open_graphs
+from sonant.engines.synth_graph import Run, Template, open_graphs
 from sonant.errors import BadInput
-from sonant.models.kokoro.graph_layers import Form
+from sonant.models.kokoro.form import Form, Part
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
 
@@ -32,8 +31,8 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
     if plan.dtype != "float32":
         raise BadInput(f"the onnxruntime engine has no {plan.dtype} for speech; allowed: auto, float32")
 
-    def compile_part(_: Part, template: ModelProto, tensors: Mapping[str, Tensor]) -> Run:
-        session = runtime.open_session(template, tensors, checkpoint.id, plan)
+    def compile_part(_: Part, template: Template, tensors: Mapping[str, Tensor]) -> Run:
+        session = runtime.open_session(template(), tensors, checkpoint.id, plan)
 
         def run(feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
             return session.run.run(None, dict(feeds))

@@ -1,7 +1,8 @@
 """Compiled models in the cache, so that opening a model again doesn't build, bind, quantise and optimise it again.
 
-Only int8 models are kept: their blob is about as large as the int8 weights, and replaces the int8 twin on disk.
-OpenVINO writes the constants of other dtypes as float32, up to twice the checkpoint.
+Kept are int8 models, whose blob is about as large as the int8 weights, and replaces the int8 twin on disk; and Kokoro's
+parts, whose compiling is most of the time to the first sound. OpenVINO writes the constants of other dtypes than int8
+as float32.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Blob:
         properties: OpenVINO's compile properties.
         makers: names of the modules whose source decides what the model is; a change of one makes another blob.
         facts: whatever else decides it.
+        most: blobs of this part of these files that the cache keeps, those that were used last. More than one, so that
+            two installations that share a cache don't take turns in making the same model again.
     """
 
     def __init__(
@@ -51,15 +54,16 @@ class Blob:
         properties: Mapping[str, Any],
         makers: Iterable[str],
         facts: Iterable[object] = (),
+        most: int = 2,
     ) -> None:
         self.properties = dict(properties)
-        kept = {key: value for key, value in self.properties.items() if key != "INFERENCE_NUM_THREADS"}
+        known = {key: value for key, value in self.properties.items() if key != "INFERENCE_NUM_THREADS"}
         files = list(files)
-        what = _digest([part, _machine(), sorted(kept.items()), *facts, [str(file.resolve()) for file in files]])
-        sizes = [[file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-        made = _digest([ov.__version__, *sizes, *(_source(maker) for maker in makers)])
-        self.what, self.name = f"{part}-{what}", f"{part}-{what}-{made}"
-        self.folder = cache.folder() / "compiled" / self.name
+        self.group = f"{part}-{_digest([_machine(), *(str(file.resolve()) for file in files)])}"
+        states = [[file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+        sources = [_source(maker) for maker in makers]
+        self.name = f"{self.group}-{_digest([ov.__version__, sorted(known.items()), *facts, *states, *sources])}"
+        self.folder, self.most = cache.folder() / "compiled" / self.name, most
 
     def load(self) -> Compiled | None:
         """The model over the mapped blob; None where there is none, or OpenVINO refuses it."""
@@ -93,12 +97,9 @@ class Blob:
         return True
 
     def _forget_older(self) -> None:
-        """Remove what older code or older files of the same model left, but for the one that was used last.
-
-        Two installations that share a cache so don't take turns in making the same model again.
-        """
-        others = [one for one in self.folder.parent.glob(f"{self.what}-*/{FILE}") if one.parent != self.folder]
-        for old in sorted(others, key=lambda one: one.stat().st_mtime)[:-1]:
+        """Remove those of the same part and files, of older code for instance, that were used least recently."""
+        others = [one for one in self.folder.parent.glob(f"{self.group}-*/{FILE}") if one.parent != self.folder]
+        for old in sorted(others, key=lambda one: one.stat().st_mtime, reverse=True)[self.most - 1 :]:
             shutil.rmtree(old.parent, ignore_errors=True)  # a process that has it mapped keeps its pages
 
 

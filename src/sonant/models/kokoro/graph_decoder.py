@@ -12,7 +12,8 @@ import onnx
 from sonant.models.graph_builder import GraphBuilder
 from sonant.models.kokoro.config import KokoroConfig
 from sonant.models.kokoro.dress import dressed_keys
-from sonant.models.kokoro.graph_layers import Form, Layers, Shapes, Span
+from sonant.models.kokoro.form import Form, ports
+from sonant.models.kokoro.graph_layers import Layers, Shapes, Span
 
 __all__ = ["decoder"]
 
@@ -26,17 +27,15 @@ def decoder(config: KokoroConfig, shapes: Shapes, form: Form) -> onnx.ModelProto
     ``style``, ``lengths`` (B,) int64 frames where the form is masked. Output: ``spectra`` (B, N, n_fft + 2).
     """
     graph = GraphBuilder("kokoro_decoder", shapes)
-    layers = Layers(graph, form)
-    bins = config.generator.n_fft + 2
-    text = graph.input("text", "float32", ("B", "F", config.hidden))
-    curves = [graph.input(name, "float32", ("B", "2F")) for name in ("pitch", "energy")]
-    source = layers.from_steps(graph.input("source", "float32", ("B", "N", bins)))
+    layers, sizes = Layers(graph, form), ports("decoder", config)
+    text, *curves, source = (graph.input(name, "float32", dims) for name, dims in sizes.inputs.items())
+    source = layers.from_steps(source)
     layers.dress(dressed_keys(shapes, "decoder."), config.style, second=False)
     lengths = graph.input("lengths", "int64", ("B",)) if form.masked else ""
     steps = graph.op("Shape", text, start=1, end=2)
     x = _features(layers, text, curves, (lengths, steps))
     x = _generator(layers, config, x, source, (layers.times(lengths, 2), layers.times(steps, 2)))
-    graph.output("spectra", layers.from_steps(x), "float32", ("B", "N", bins))
+    graph.output("spectra", layers.from_steps(x), "float32", sizes.outputs["spectra"])
     return graph.build()
 
 

@@ -22,23 +22,15 @@ from onnx import helper
 from sonant.models.graph_builder import GraphBuilder
 from sonant.models.kokoro.dress import convolution_before
 from sonant.models.kokoro.fold import NORM_EPS
+from sonant.models.kokoro.form import Form
 
-__all__ = ["Form", "Layers", "Shapes", "Span"]
+__all__ = ["Layers", "Shapes", "Span"]
 
 Shapes = Mapping[str, Sequence[int]]
 
 # sin(pi f)^2 = w (c0 + c1 w + ...) with w = f^2, f in [-1/2, 1/2]; least maximal error by reweighted least squares
 # (``tests/models/test_kokoro_graph.py`` checks it): 5e-7
 SINE_SQUARED = (9.869524808477726, -32.4651393691662, 42.643424072481686, -29.426264427835253, 10.581284043494835)
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """Which of two equal graphs is built; see above."""
-
-    channels_last: bool = False
-    masked: bool = True
-    dressed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import onnx
 from sonant.models.graph_builder import GraphBuilder
 from sonant.models.kokoro.config import KokoroConfig
 from sonant.models.kokoro.dress import dressed_keys
-from sonant.models.kokoro.graph_layers import Form, Layers, Shapes
+from sonant.models.kokoro.form import Form, ports
+from sonant.models.kokoro.graph_layers import Layers, Shapes
 
 __all__ = ["prosody", "text"]
 
@@ -26,8 +27,8 @@ def text(config: KokoroConfig, shapes: Shapes, form: Form) -> onnx.ModelProto:
     ``text`` (B, T, hidden).
     """
     graph = GraphBuilder("kokoro_text", shapes)
-    layers = Layers(graph, form)
-    tokens = graph.input("tokens", "int64", ("B", "T"))
+    layers, sizes = Layers(graph, form), ports("text", config)
+    tokens = graph.input("tokens", "int64", sizes.inputs["tokens"])
     style = layers.half(config.style, second=True)
     lengths = graph.input("lengths", "int64", ("B",))
     steps = graph.op("Shape", tokens, start=1, end=2)
@@ -37,10 +38,9 @@ def text(config: KokoroConfig, shapes: Shapes, form: Form) -> onnx.ModelProto:
     spoken = layers.lstm(features, "predictor.lstm", lengths)
     chances = graph.op("Sigmoid", graph.linear(spoken, "predictor.duration_proj.linear_layer"))
     durations = graph.op("ReduceSum", chances, graph.constant([2]), keepdims=0)
-    graph.output("durations", durations, "float32", ("B", "T"))
-    graph.output("prosody", features, "float32", ("B", "T", config.hidden + config.style))
     encoded = _text_encoder(layers, config, tokens, lengths, layers.mask(lengths, steps))
-    graph.output("text", encoded, "float32", ("B", "T", config.hidden))
+    for (name, dims), value in zip(sizes.outputs.items(), (durations, features, encoded), strict=True):
+        graph.output(name, value, "float32", dims)
     return graph.build()
 
 
@@ -51,8 +51,8 @@ def prosody(config: KokoroConfig, shapes: Shapes, form: Form) -> onnx.ModelProto
     Outputs: ``pitch`` in Hz and ``energy``, (B, 2 F) each.
     """
     graph = GraphBuilder("kokoro_prosody", shapes)
-    layers = Layers(graph, form)
-    frames = graph.input("frames", "float32", ("B", "F", config.hidden + config.style))
+    layers, sizes = Layers(graph, form), ports("prosody", config)
+    frames = graph.input("frames", "float32", sizes.inputs["frames"])
     layers.dress(dressed_keys(shapes, "predictor."), config.style, second=True)
     lengths = graph.input("lengths", "int64", ("B",))
     steps = graph.op("Shape", frames, start=1, end=2)
@@ -64,7 +64,7 @@ def prosody(config: KokoroConfig, shapes: Shapes, form: Form) -> onnx.ModelProto
         x = layers.res_block(x, f"{key}.1", single, double)
         x = layers.res_block(x, f"{key}.2", double, double)
         curve = graph.op("Squeeze", layers.conv(x, f"{key}_proj"), graph.constant([layers.across]))
-        graph.output(name, curve, "float32", ("B", "2F"))
+        graph.output(name, curve, "float32", sizes.outputs[name])
     return graph.build()
 
 
