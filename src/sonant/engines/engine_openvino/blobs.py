@@ -8,6 +8,7 @@ as float32.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib.util
 import json
@@ -91,7 +92,7 @@ class Blob:
                     with cache.published(self.folder) as staging, (staging / FILE).open("wb") as stream:
                         stream.write(compiled.model.export_model().getbuffer())
             self._forget_older()
-        except OutputError as error:
+        except (OutputError, RuntimeError) as error:  # RuntimeError: OpenVINO can't write it
             log.warning("a compiled model can't be cached, so the next start is slower: %s", error)
             return False
         return True
@@ -107,6 +108,7 @@ def _digest(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:24]
 
 
+@functools.cache
 def _source(module: str) -> str:
     """Digest of a module's source, without importing it."""
     found = importlib.util.find_spec(module)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.models.kokoro.fold import Floats, scale_of
+from sonant.models.kokoro.fold import Floats, sign_of
 from sonant.weights.tensors import Tensor, to_float32
 
 __all__ = ["Dressing", "convolution_before", "dressed_keys"]
@@ -47,7 +47,7 @@ class Dressing:
             bias[:channels] += 1  # AdaIN multiplies by 1 + scale
             before = convolution_before(name)
             if before is not None:  # its weight's sign, which the normalisation doesn't undo (``fold``)
-                sign = np.sign(scale_of(stored[f"{before}.weight_g"], stored[f"{before}.weight_v"]))
+                sign = sign_of(stored[f"{before}.weight_g"])
                 weight[:channels] *= sign[:, None]
                 bias[:channels] *= sign
             weights.append(weight)

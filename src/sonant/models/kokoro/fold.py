@@ -28,7 +28,7 @@ from sonant.models.kokoro.config import HARMONICS
 from sonant.models.kokoro.source import SourceWeights
 from sonant.weights.tensors import Tensor, to_float32
 
-__all__ = ["NORM_EPS", "derived", "derived_shapes", "scale_of", "source_weights"]
+__all__ = ["NORM_EPS", "derived", "derived_shapes", "sign_of", "source_weights"]
 
 NORM_EPS = 1e-5  # of torch's InstanceNorm1d and LayerNorm, which hexgrad keeps
 EPS_LIMITS = (1e-12, 1e12)  # a row of zeros must not make 0 / 0
@@ -90,7 +90,12 @@ def _derived(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def scale_of(length: Tensor, direction: Tensor) -> Floats:
+def sign_of(length: Tensor) -> Floats:
+    """Signs of a weight-normalised convolution's rows. (A row of zeros gives 0 whatever its sign.)"""
+    return np.sign(to_float32(length).reshape(-1))
+
+
+def _scale_of(length: Tensor, direction: Tensor) -> Floats:
     """Length over norm of each row, 0 for a row of zeros."""
     flat = to_float32(direction).reshape(direction.shape[0], -1)
     norm = np.sqrt(np.einsum("ij,ij->i", flat, flat))
@@ -114,7 +119,7 @@ def _kept(key: str, shape: tuple[int, ...], make: Callable[[], Floats]) -> Tenso
 
 
 def _normed(name: str, length: Tensor, direction: Tensor) -> list[Tensor]:
-    scale = cache(lambda: scale_of(length, direction))
+    scale = cache(lambda: _scale_of(length, direction))
 
     def eps() -> Floats:
         with np.errstate(divide="ignore"):
@@ -124,7 +129,7 @@ def _normed(name: str, length: Tensor, direction: Tensor) -> list[Tensor]:
     return [
         _kept(f"{name}.scale", shape, scale),
         _kept(f"{name}.eps", shape, eps),
-        _kept(f"{name}.sign", shape, lambda: np.sign(scale())),
+        _kept(f"{name}.sign", shape, lambda: sign_of(length)),
     ]
 
 
