@@ -3,7 +3,8 @@
     python benchmarks/convert.py FOLDER
 
 Formats: OpenAI's ``.pt`` (openai-whisper, model.py), CTranslate2 (by its own converter), ggml (whisper.cpp's
-``convert-pt-to-ggml.py`` shows the layout), hexgrad's ``.pth`` and voice ``.pt`` (kokoro), kokoro-onnx's own int8 file.
+``convert-pt-to-ggml.py`` shows the layout), hexgrad's ``.pth`` and voice ``.pt`` (kokoro), kokoro-onnx's own int8 file,
+OpenVINO's IR (``convert_openvino``), what sherpa-onnx reads (``convert_sherpa``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 import shapes
+from convert_openvino import to_openvino
+from convert_sherpa import to_sherpa_kokoro, to_sherpa_whisper
 from sonant.api import fetch
 from sonant.weights import catalog, sources
 
@@ -165,16 +168,25 @@ def main(out: Path) -> None:
             (f"{model}.pt", to_openai),
             (f"{model}.ct2", to_ctranslate2),
             (f"{model}.ggml.bin", to_ggml),
+            (f"{model}.openvino-fp16", to_openvino),
+            (f"{model}.openvino-int8", to_openvino),
         ):
             if not (out / name).exists():
                 convert(folder, out / name)
                 print(f"made {name}")
+        if not (out / f"{model}.sherpa-int8").exists():
+            to_sherpa_whisper(out / f"{model}.pt", out / f"{model}.sherpa-int8")
+            print(f"made {model}.sherpa-int8")
     if not (out / "kokoro").exists():
         to_hexgrad(fetch("kokoro-82m").folder, out / "kokoro")
         print("made kokoro")
     if not (out / "kokoro-int8.onnx").exists():
         kokoro_onnx(out)
         print("made kokoro-int8.onnx")
+    for dtype, graph in (("int8", out / "kokoro-int8.onnx"), ("float32", None)):
+        if not (out / f"kokoro.sherpa-{dtype}").exists():
+            to_sherpa_kokoro(graph, out / f"kokoro.sherpa-{dtype}")
+            print(f"made kokoro.sherpa-{dtype}")
     for size in shapes.WHISPERS:
         if not (out / f"{size}.ct2").exists():
             shutil.rmtree(out / size, ignore_errors=True)

@@ -150,6 +150,26 @@ class WhisperCpp:
         return "".join(segment.text for segment in self.model.transcribe(audio, **options))
 
 
+class OpenvinoGenai:
+    """openvinotoolkit/openvino.genai."""
+
+    def __init__(self, weights: str, **_: Any) -> None:
+        import openvino_genai
+
+        self.model = openvino_genai.WhisperPipeline(weights, "CPU", INFERENCE_NUM_THREADS=THREADS)
+        self.multilingual = self.model.get_generation_config().is_multilingual
+
+    def hear(self, audio: str, beam: int, language: str, batch: int) -> str:  # noqa: ARG002  it has no batches
+        import soundfile
+
+        samples, _rate = soundfile.read(audio, dtype="float32")
+        # With times, as the others decode; without them it would cut long files every 30 s, be it inside a word.
+        options: dict[str, Any] = {"return_timestamps": True, "num_beams": beam}
+        if self.multilingual:
+            options["language"] = f"<|{language}|>"
+        return self.model.generate(samples, **options).texts[0]
+
+
 class KokoroTorch:
     """hexgrad/kokoro on torch."""
 
@@ -203,6 +223,47 @@ class KokoroOnnx:
             loop.close()
 
 
+class SherpaOnnx:
+    """k2-fsa/sherpa-onnx: Whisper, or Kokoro where the folder holds a ``model.onnx``.
+
+    Whisper without times, which it leaves out unless asked. ``padding`` are the frames of silence after a clip: its own
+    choice is 1000, fewer than the 30 s that the others fill up, so that a short clip costs less.
+    """
+
+    def __init__(self, weights: str, language: str = "en", padding: int = -1, **_: Any) -> None:
+        import sherpa_onnx
+
+        folder = Path(weights)
+        tokens = str(folder / "tokens.txt")
+        if (folder / "model.onnx").exists():
+            kokoro = sherpa_onnx.OfflineTtsKokoroModelConfig(
+                str(folder / "model.onnx"), str(folder / "voices.bin"), tokens
+            )
+            model = sherpa_onnx.OfflineTtsModelConfig(kokoro=kokoro, num_threads=THREADS)
+            self.model = sherpa_onnx.OfflineTts(sherpa_onnx.OfflineTtsConfig(model))
+            self.options = sherpa_onnx.GenerationConfig()
+            self.options.silence_scale = 1.0  # pauses as the network makes them, and the whole string at once
+            self.options.extra = {"max_codepoints_in_sentence": "510"}
+        else:
+            parts = [str(folder / f"{part}.int8.onnx") for part in ("encoder", "decoder")]
+            self.model = sherpa_onnx.OfflineRecognizer.from_whisper(
+                *parts, tokens, language=language, num_threads=THREADS, tail_paddings=padding
+            )
+
+    def hear(self, audio: str, beam: int, language: str, batch: int) -> str:  # noqa: ARG002  greedy, told when opened
+        import soundfile
+
+        stream = self.model.create_stream()
+        samples, rate = soundfile.read(audio, dtype="float32")
+        stream.accept_waveform(rate, samples)
+        self.model.decode_stream(stream)
+        return stream.result.text
+
+    def speak(self, phonemes: str, seed: int) -> SAMPLES:  # noqa: ARG002  it has no seed
+        self.options.phoneme_codepoints = [[ord(symbol) for symbol in phonemes]]
+        return np.asarray(self.model.generate("", self.options).samples, np.float32)
+
+
 class TransformersCtc:
     """huggingface/transformers' wav2vec 2.0 on torch."""
 
@@ -231,7 +292,9 @@ SYSTEMS = {
     "faster-whisper": FasterWhisper,
     "openai-whisper": OpenaiWhisper,
     "whisper.cpp": WhisperCpp,
+    "openvino-genai": OpenvinoGenai,
     "kokoro": KokoroTorch,
     "kokoro-onnx": KokoroOnnx,
+    "sherpa-onnx": SherpaOnnx,
     "transformers-ctc": TransformersCtc,
 }

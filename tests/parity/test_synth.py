@@ -335,7 +335,7 @@ def kept(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", [name for name in ENGINES if name.startswith("openvino")])
 def test_the_second_opening_builds_nothing_and_says_the_same(name, checkpoint, expected, kept, monkeypatch):
     first = play(open_named(checkpoint, name), [0], [expected[0]])
-    assert kept() == ["kokoro-decoder", "kokoro-prosody", "kokoro-text"]
+    assert kept() == [f"kokoro-decoder-{name.split('-')[1]}", "kokoro-prosody", "kokoro-text"]
     for module, part in ((graph_text, "text"), (graph_text, "prosody"), (graph_decoder, "decoder")):
         monkeypatch.setattr(module, part, lambda *_: pytest.fail("a graph was built"))
     second = play(open_named(checkpoint, name), [0], [expected[0]])
@@ -348,7 +348,7 @@ def test_the_cache_keeps_few_rungs(checkpoint, kept):
     ladder = engine.parts.runs["decoder"].graph
     for frames in (10, 70, 100, 150, 200):
         ladder({"B": 1, "F": frames})
-    assert kept() == ["kokoro-decoder"] * openvino_synth.BLOBS_KEPT + ["kokoro-prosody", "kokoro-text"]
+    assert kept() == ["kokoro-decoder-float32"] * openvino_synth.BLOBS_KEPT + ["kokoro-prosody", "kokoro-text"]
 
 
 def test_int8_of_other_weights_is_refused(checkpoint, monkeypatch):

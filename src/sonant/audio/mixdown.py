@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.blas import one_core
 from sonant.errors import BadInput
 
 __all__ = ["WEIGHTS", "mix", "pick", "weights"]
@@ -42,6 +43,7 @@ def weights(channels: Sequence[str]) -> NDArray[np.float32]:
     return (raw / raw.sum()).astype(np.float32)
 
 
+@one_core
 def mix(frames: NDArray[np.float32], channels: Sequence[str] = ()) -> NDArray[np.float32]:
     """(N, C) float32 to (N,): weighted by the channels' places, or their mean where no places are given."""
     if frames.shape[1] == 1:

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.blas import one_core
 from sonant.errors import BadInput
 
 __all__ = ["FRAME", "SAMPLE_RATE", "StreamingVad", "VadOptions", "spans", "speech_probabilities", "speech_spans"]
@@ -221,6 +222,7 @@ class _Network:
         self.gate_bias = tensors["lstm.bias"] * halves
         self.output, self.output_bias = tensors["output.weight"][0], tensors["output.bias"][0]
 
+    @one_core
     def features(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """(F, 640) samples to the (F, 128) input of the LSTM."""
         windows = np.lib.stride_tricks.sliding_window_view(frames, FFT, axis=1)[:, ::HOP]  # (F, 4, 256)
@@ -240,6 +242,7 @@ class _Network:
         result = taps.reshape(-1, 3 * width) @ self.kernels[layer] + self.biases[layer]
         return np.maximum(result, 0, out=result).reshape(count, taps.shape[1], -1)
 
+    @one_core
     def remember(
         self, features: NDArray[np.float32], hidden: NDArray[np.float32], cell: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
@@ -264,6 +267,7 @@ class _Network:
             np.multiply(hidden, leave, out=hidden)
         return states, hidden.copy(), cell
 
+    @one_core
     def judge(self, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities (F,) of hidden states (F, 128)."""
         score = np.maximum(hidden, 0) @ self.output + self.output_bias

@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from sonant.blas import one_core
 from sonant.engines import seq2seq_checks as checks
 from sonant.engines import seq2seq_graph
 from sonant.engines.base import EngineOptions
@@ -114,7 +115,8 @@ class OnnxruntimeSeq2Seq:
         scores = np.empty((len(heads), len(tokens), self.config.max_source_positions), np.float32)
         for row, (layer, head) in enumerate(heads):
             query = fresh.last[f"query_{layer}"].numpy()[0, head]  # (L, E)
-            np.matmul(query, fresh.cross[2 * layer][0, head], out=scores[row])
+            with one_core:
+                np.matmul(query, fresh.cross[2 * layer][0, head], out=scores[row])
         scores /= math.sqrt(self.config.head_size)
         return scores, logits
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from openvino import opset13
 from openvino.passes import MakeStateful, Manager
 
+from sonant.blas import one_core
 from sonant.engines import cpu, pages, seq2seq_graph
 from sonant.engines import seq2seq_checks as checks
 from sonant.engines.base import EngineOptions
@@ -140,7 +141,8 @@ class OpenvinoSeq2Seq:
         scores = np.empty((len(heads), len(tokens), self.config.max_source_positions), np.float32)
         for row, (layer, head) in enumerate(heads):
             query = fresh.request.get_tensor(f"query_{layer}").data[0, head]  # (L, E)
-            np.matmul(query, _float32(fresh.cross[2 * layer][0, head]), out=scores[row])
+            with one_core:
+                np.matmul(query, _float32(fresh.cross[2 * layer][0, head]), out=scores[row])
         scores /= math.sqrt(self.config.head_size)
         return scores, logits
 

@@ -42,7 +42,7 @@ __all__ = ["open", "rung"]
 
 SMALLEST_RUNG = 64  # frames: 1.6 s of speech
 RUNGS_KEPT = 4  # open at a time; in bfloat16 each holds 100 to 330 MB
-BLOBS_KEPT = 3  # in the cache, of the rungs that were used last: 202 MB each, as OpenVINO writes weights as float32
+BLOBS_KEPT = 3  # in the cache, of a dtype's rungs, those used last: 202 MB each, as OpenVINO writes weights as float32
 TEXT_GRID, PROSODY_GRID = 16, 64  # symbols, frames: lengths are padded to a multiple
 WORKERS = 2  # graphs compiled at a time
 MAKERS = (  # decide what a compiled part is, beside this module
@@ -177,7 +177,8 @@ class Opening:
             return Padded(own, rung, self.ladder, self.columns)
         # durations and pitch stay exact: they decide what is said when
         exact = self.plan.properties | {"INFERENCE_PRECISION_HINT": "f32"}
-        only = self.pool.submit(self._opened, part, exact, lambda: runtime.compile_model(bind({}), exact))
+        opened = partial(self._opened, f"kokoro-{part}", exact, lambda: runtime.compile_model(bind({}), exact))
+        only = self.pool.submit(opened)
         if part == "text":
             return Padded(own, self._text_length, lambda _: only.result(), self.columns)
 
@@ -205,6 +206,7 @@ class Opening:
     def rungs(self, tensors: Mapping[str, Tensor], bind: Callable[[Sizes], runtime.Bound]) -> Callable[[Sizes], Run]:
         """What opens the decoder for a rung."""
         rounded = ranges.load(tensors, self.checkpoint.id) if self.plan.dtype == "int8" else {}
+        name = f"kokoro-decoder-{self.plan.dtype}"
 
         def make(sizes: Sizes) -> Graph:
             def compiled() -> runtime.Compiled:
@@ -215,21 +217,21 @@ class Opening:
 
             levels = [(key, one.low, one.high, one.channels.tobytes()) for key, one in sorted(rounded.items())]
             facts = sorted(sizes.items()), levels
-            return self._opened("decoder", self.plan.properties, compiled, facts, BLOBS_KEPT)
+            return self._opened(name, self.plan.properties, compiled, facts, BLOBS_KEPT)
 
         return make
 
     def _opened(
         self,
-        part: Part,
+        name: str,
         properties: Mapping[str, Any],
         compiled: Callable[[], runtime.Compiled],
         facts: tuple[object, ...] = (),
         kept: int = 2,
     ) -> Graph:
-        """The part from the cache; or compiled, and kept there while the caller goes on."""
+        """A part from the cache, where it has this name; or compiled, and kept there while the caller goes on."""
         facts = (self.checkpoint.config, *facts)
-        blob = Blob(f"kokoro-{part}", self.checkpoint.weights, properties, (*MAKERS, __name__), facts, kept)
+        blob = Blob(name, self.checkpoint.weights, properties, (*MAKERS, __name__), facts, kept)
         found = blob.load()
         if found is None:
             found = compiled()

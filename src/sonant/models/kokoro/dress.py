@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.blas import one_core
 from sonant.models.kokoro.fold import Floats, sign_of
 from sonant.weights.tensors import Tensor, to_float32
 
@@ -55,6 +56,7 @@ class Dressing:
         self.weight: NDArray[np.float32] = np.concatenate(weights)
         self.bias: NDArray[np.float32] = np.concatenate(biases)
 
+    @one_core
     def __call__(self, style: Floats) -> Floats:
         """(B, 1, 2 x all channels) for (B, style): scale, then shift of each AdaIN, in the order of the keys."""
         return (style @ self.weight.T + self.bias)[:, None]

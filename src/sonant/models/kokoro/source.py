@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.blas import one_core
 from sonant.models.kokoro.config import HARMONICS, SAMPLE_RATE, GeneratorConfig
 
 __all__ = ["SourceWeights", "excitation", "noise", "source_spectrum"]
@@ -88,6 +89,7 @@ def excitation(
     return np.tanh(sines * sine_gain + noise_gain * noise(len(sines), seed) + np.float32(weights.bias))
 
 
+@one_core
 def source_spectrum(signal: NDArray[np.float32], config: GeneratorConfig) -> NDArray[np.float32]:
     """Magnitudes and angles of the signal's short-time Fourier transform (periodic Hann window, reflected edges).
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.blas import one_core
 from sonant.models.kokoro.config import GeneratorConfig
 
 __all__ = ["waveform"]
 
 
+@one_core
 def waveform(spectra: NDArray[np.float32], config: GeneratorConfig) -> NDArray[np.float32]:
     """Overlap-add of the columns (iSTFTNet, Kaneko et al. 2022), with a periodic Hann window, edges trimmed.
 

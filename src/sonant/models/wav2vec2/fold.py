@@ -22,6 +22,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.blas import one_core
 from sonant.models.wav2vec2.adapters import Adapter
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.weights.tensors import Tensor, to_float32
@@ -87,6 +88,7 @@ class FirstNorm:
         self.bias = numbers("conv.bias") if config.conv_bias else np.zeros(len(self.filters))
         self.weight, self.shift = numbers("layer_norm.weight"), numbers("layer_norm.bias")
 
+    @one_core
     def of(self, samples: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """``scale`` and ``shift`` (1, C, 1) of the convolution's output over (N,) samples."""
         kernel = self.filters.shape[1]
