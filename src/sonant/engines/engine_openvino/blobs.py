@@ -16,6 +16,7 @@ import logging
 import os
 import platform
 import shutil
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ __all__ = ["Blob"]
 log = logging.getLogger(__name__)
 
 FILE = "model.blob"
+UNUSED_S = 7 * 24 * 3600  # seconds
 
 
 class Blob:
@@ -44,8 +46,8 @@ class Blob:
         properties: OpenVINO's compile properties.
         makers: names of the modules whose source decides what the model is; a change of one makes another blob.
         facts: whatever else decides it.
-        most: blobs of this part of these files that the cache keeps, those that were used last. More than one, so that
-            two installations that share a cache don't take turns in making the same model again.
+        most: blobs of this part that the cache keeps where facts differ, the first ones; 0 keeps all. (To keep the
+            last ones would be to write each of them again and again, where a program needs one more in turn.)
     """
 
     def __init__(
@@ -55,15 +57,15 @@ class Blob:
         properties: Mapping[str, Any],
         makers: Iterable[str],
         facts: Iterable[object] = (),
-        most: int = 2,
+        most: int = 0,
     ) -> None:
         self.properties = dict(properties)
         known = {key: value for key, value in self.properties.items() if key != "INFERENCE_NUM_THREADS"}
         files = list(files)
-        self.group = f"{part}-{_digest([_machine(), *(str(file.resolve()) for file in files)])}"
         states = [[file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-        sources = [_source(maker) for maker in makers]
-        self.name = f"{self.group}-{_digest([ov.__version__, sorted(known.items()), *facts, *states, *sources])}"
+        self.group = f"{part}-{_digest([_machine(), *(str(file.resolve()) for file in files)])}"
+        self.make = f"{self.group}-{_digest([ov.__version__, *states, *(_source(maker) for maker in makers)])}"
+        self.name = f"{self.make}-{_digest([sorted(known.items()), *facts])}"
         self.folder, self.most = cache.folder() / "compiled" / self.name, most
 
     def load(self) -> Compiled | None:
@@ -81,31 +83,40 @@ class Blob:
             shutil.rmtree(self.folder, ignore_errors=True)
             return None
         with contextlib.suppress(OSError):  # a cache that is for reading only
-            os.utime(path)  # used now: see ``_forget_older``
+            os.utime(path)  # used now
+        self._forget_unused()
         return Compiled(model, [mapped])
 
     def keep(self, compiled: Compiled) -> bool:
         """Write the model; whether it lies in the cache now. A full disk only makes the next start slow."""
+        self._forget_unused()
+        if self.most and len(self._others(self.make)) >= self.most:
+            return False
         try:
             with cache.locked(f"compiled-{self.name}"):
                 if not (self.folder / FILE).is_file():
                     with cache.published(self.folder) as staging, (staging / FILE).open("wb") as stream:
                         stream.write(compiled.model.export_model().getbuffer())
-            self._forget_older()
         except (OutputError, RuntimeError) as error:  # RuntimeError: OpenVINO can't write it
             log.warning("a compiled model can't be cached, so the next start is slower: %s", error)
             return False
         return True
 
-    def _forget_older(self) -> None:
-        """Remove those of the same part and files, of older code for instance, that were used least recently."""
-        others = [one for one in self.folder.parent.glob(f"{self.group}-*/{FILE}") if one.parent != self.folder]
-        for old in sorted(others, key=lambda one: one.stat().st_mtime, reverse=True)[self.most - 1 :]:
-            shutil.rmtree(old.parent, ignore_errors=True)  # a process that has it mapped keeps its pages
+    def _others(self, beginning: str) -> list[Path]:
+        """Blobs whose names begin so, but for this one."""
+        found = self.folder.parent.glob(f"{beginning}-*/{FILE}")
+        return [path for path in found if path.parent != self.folder]
+
+    def _forget_unused(self) -> None:
+        """Remove those of the same part and files, of older code for instance, that nobody used for a week."""
+        for path in self._others(self.group):
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                if time.time() - path.stat().st_mtime > UNUSED_S:
+                    shutil.rmtree(path.parent, ignore_errors=True)  # a process that has it mapped keeps its pages
 
 
 def _digest(facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]
 
 
 @functools.cache

@@ -42,7 +42,7 @@ __all__ = ["open", "rung"]
 
 SMALLEST_RUNG = 64  # frames: 1.6 s of speech
 RUNGS_KEPT = 4  # open at a time; in bfloat16 each holds 100 to 330 MB
-BLOBS_KEPT = 3  # in the cache, of a dtype's rungs, those used last: 202 MB each, as OpenVINO writes weights as float32
+BLOBS_KEPT = 4  # in the cache, of a dtype's rungs: 202 MB each, as OpenVINO writes weights as float32
 TEXT_GRID, PROSODY_GRID = 16, 64  # symbols, frames: lengths are padded to a multiple
 WORKERS = 2  # graphs compiled at a time
 MAKERS = (  # decide what a compiled part is, beside this module
@@ -227,7 +227,7 @@ class Opening:
         properties: Mapping[str, Any],
         compiled: Callable[[], runtime.Compiled],
         facts: tuple[object, ...] = (),
-        kept: int = 2,
+        kept: int = 0,
     ) -> Graph:
         """A part from the cache, where it has this name; or compiled, and kept there while the caller goes on."""
         facts = (self.checkpoint.config, *facts)
