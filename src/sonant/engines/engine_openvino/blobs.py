@@ -26,7 +26,6 @@ import openvino as ov
 
 from sonant.engines import pages
 from sonant.engines.engine_openvino.runtime import Compiled, core
-from sonant.errors import OutputError
 from sonant.weights import cache
 
 __all__ = ["Blob"]
@@ -84,20 +83,20 @@ class Blob:
             return None
         with contextlib.suppress(OSError):  # a cache that is for reading only
             os.utime(path)  # used now
-        self._forget_unused()
+            self._forget_unused()
         return Compiled(model, [mapped])
 
     def keep(self, compiled: Compiled) -> bool:
         """Write the model; whether it lies in the cache now. A full disk only makes the next start slow."""
-        self._forget_unused()
-        if self.most and len(self._others(self.make)) >= self.most:
-            return False
         try:
+            self._forget_unused()
+            if self.most and len(self._others(self.make)) >= self.most:
+                return False
             with cache.locked(f"compiled-{self.name}"):
                 if not (self.folder / FILE).is_file():
                     with cache.published(self.folder) as staging, (staging / FILE).open("wb") as stream:
                         stream.write(compiled.model.export_model().getbuffer())
-        except (OutputError, RuntimeError) as error:  # RuntimeError: OpenVINO can't write it
+        except (OSError, RuntimeError) as error:  # RuntimeError: OpenVINO can't write it
             log.warning("a compiled model can't be cached, so the next start is slower: %s", error)
             return False
         return True
