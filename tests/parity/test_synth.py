@@ -1,5 +1,6 @@
 """Every Kokoro engine and dtype against torch float32, over all that the protocol offers."""
 
+import os
 import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -343,12 +344,20 @@ def test_the_second_opening_builds_nothing_and_says_the_same(name, checkpoint, e
         np.testing.assert_array_equal(second[part], right, err_msg=part)
 
 
-def test_the_cache_keeps_few_rungs(checkpoint, kept):
-    engine = open_named(checkpoint, "openvino-float32")
-    ladder = engine.parts.runs["decoder"].graph
-    for frames in (10, 70, 100, 150, 200, 300):
-        ladder({"B": 1, "F": frames})
-    assert kept() == ["kokoro-decoder-float32"] * openvino_synth.BLOBS_KEPT + ["kokoro-prosody", "kokoro-text"]
+def test_the_cache_keeps_few_rungs(checkpoint, kept, tmp_path):
+    def speak(*lengths):
+        ladder = open_named(checkpoint, "openvino-float32").parts.runs["decoder"].graph
+        for frames in lengths:
+            ladder({"B": 1, "F": frames})
+        assert kept() == ["kokoro-decoder-float32"] * openvino_synth.BLOBS_KEPT + ["kokoro-prosody", "kokoro-text"]
+        return set((tmp_path / "cache" / "compiled").glob("kokoro-decoder-*"))
+
+    first = speak(10, 70, 100, 150, 200, 300)
+    assert speak(200) == first  # all were used within the hour
+    for path in first:
+        made = path / "model.blob"
+        os.utime(made, (made.stat().st_atime, made.stat().st_mtime - 2 * 3600))
+    assert len(speak(200) - first) == 1
 
 
 def test_int8_of_other_weights_is_refused(checkpoint, monkeypatch):

@@ -33,7 +33,7 @@ __all__ = ["Blob"]
 log = logging.getLogger(__name__)
 
 FILE = "model.blob"
-UNUSED_S = 7 * 24 * 3600  # seconds
+BUSY_S, UNUSED_S = 3600, 7 * 24 * 3600  # seconds
 
 
 class Blob:
@@ -45,8 +45,9 @@ class Blob:
         properties: OpenVINO's compile properties.
         makers: names of the modules whose source decides what the model is; a change of one makes another blob.
         facts: whatever else decides it.
-        most: blobs of this part that the cache keeps where facts differ, the first ones; 0 keeps all. (To keep the
-            last ones would be to write each of them again and again, where a program needs one more in turn.)
+        most: blobs of this part that the cache keeps where facts differ; 0 keeps all. One that wasn't used for an hour
+            makes room. (To take the oldest at once would be to write each again and again, where a program needs one
+            more in turn.)
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Blob:
         """Write the model; whether it lies in the cache now. A full disk only makes the next start slow."""
         try:
             self._forget_unused()
-            if self.most and len(self._others(self.make)) >= self.most:
+            if not self._room():
                 return False
             with cache.locked(f"compiled-{self.name}"):
                 if not (self.folder / FILE).is_file():
@@ -105,6 +106,16 @@ class Blob:
         """Blobs whose names begin so, but for this one."""
         found = self.folder.parent.glob(f"{beginning}-*/{FILE}")
         return [path for path in found if path.parent != self.folder]
+
+    def _room(self) -> bool:
+        """Whether this one may be kept; the one that was used least recently may have to go."""
+        others = sorted(self._others(self.make), key=lambda path: path.stat().st_mtime)
+        if not self.most or len(others) < self.most:
+            return True
+        if time.time() - others[0].stat().st_mtime < BUSY_S:
+            return False
+        shutil.rmtree(others[0].parent, ignore_errors=True)
+        return True
 
     def _forget_unused(self) -> None:
         """Remove those of the same part and files, of older code for instance, that nobody used for a week."""
