@@ -49,8 +49,9 @@ MAKERS = (  # decide what a compiled part is, beside this module
     "sonant.engines.binder",
     "sonant.engines.engine_openvino.convolutions",
     "sonant.engines.engine_openvino.runtime",
+    "sonant.engines.synth_graph",
     "sonant.models.graph_builder",
-    *(f"sonant.models.kokoro.{name}" for name in ("dress", "fold", "form", "ranges")),
+    *(f"sonant.models.kokoro.{name}" for name in ("config", "dress", "fold", "form", "ranges")),
     *(f"sonant.models.kokoro.graph_{name}" for name in ("decoder", "layers", "text")),
 )
 
@@ -167,11 +168,7 @@ class Opening:
 
     def __call__(self, part: Part, template: Template, tensors: Mapping[str, Tensor]) -> Run:
         """The part as open_graphs wants it: text, then prosody, then the decoder."""
-        own, template = ports(part, self.config), cache(template)
-
-        def bind(sizes: Sizes) -> runtime.Bound:
-            return self.bind(template, tensors, sizes)
-
+        own, bind = ports(part, self.config), partial(self._bound, cache(template), tensors)
         if part == "decoder":
             self.ladder = Ladder(self.rungs(tensors, bind), self.pool, self.columns)
             return Padded(own, rung, self.ladder, self.columns)
@@ -189,7 +186,7 @@ class Opening:
 
         return Padded(own, partial(_multiple, PROSODY_GRID), graph, self.columns)
 
-    def bind(self, template: Template, tensors: Mapping[str, Tensor], sizes: Sizes) -> runtime.Bound:
+    def _bound(self, template: Template, tensors: Mapping[str, Tensor], sizes: Sizes) -> runtime.Bound:
         """A part's graph over the checkpoint, static where sizes are given."""
         built = template()
         bound = runtime.read(built, tensors, self.checkpoint.id)
