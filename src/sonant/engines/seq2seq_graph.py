@@ -102,10 +102,9 @@ def stored(checkpoint: Checkpoint, config: WhisperConfig) -> dict[str, Tensor]:
 
 
 def cross_shapes(config: WhisperConfig, windows: int) -> list[tuple[int, ...]]:
-    """Shapes of what the encoder graph gives: keys (B, H, E, F) and values (B, H, F, E) of each layer in turn."""
-    first = (windows, config.decoder_attention_heads)
-    size, frames = config.head_size, config.max_source_positions
-    return [(*first, size, frames), (*first, frames, size)] * config.decoder_layers
+    """Shapes of what the encoder graph gives: keys and values (B, H, F, E) of each layer in turn."""
+    shape = (windows, config.decoder_attention_heads, config.max_source_positions, config.head_size)
+    return [shape] * (2 * config.decoder_layers)
 
 
 def causal_mask(past: int, length: int) -> NDArray[np.float32]:

@@ -116,7 +116,7 @@ class OnnxruntimeSeq2Seq:
         for row, (layer, head) in enumerate(heads):
             query = fresh.last[f"query_{layer}"].numpy()[0, head]  # (L, E)
             with one_core:
-                np.matmul(query, fresh.cross[2 * layer][0, head], out=scores[row])
+                np.matmul(query, fresh.cross[2 * layer][0, head].T, out=scores[row])
         scores /= math.sqrt(self.config.head_size)
         return scores, logits
 

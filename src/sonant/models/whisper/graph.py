@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 
+import numpy as np
 import onnx
 
 from sonant.models.graph_builder import GraphBuilder
@@ -32,8 +33,7 @@ def encoder(
 ) -> onnx.ModelProto:
     """Features to cross-attention keys and values.
 
-    Inputs: ``features`` (B, n_mels, T) float32. Outputs per layer: ``cross_key_N`` (B, H, E, F), ready to be
-    multiplied with queries, and ``cross_value_N`` (B, H, F, E).
+    Inputs: ``features`` (B, n_mels, T) float32. Outputs per layer: ``cross_key_N`` and ``cross_value_N`` (B, H, F, E).
 
     Args:
         config: sizes.
@@ -55,11 +55,11 @@ def encoder(
     for layer in range(config.encoder_layers):
         key = f"model.encoder.layers.{layer}"
         normed = graph.layer_norm(hidden, f"{key}.self_attn_layer_norm", LAYER_NORM_EPS)
-        inputs = tuple(
-            _split(graph, graph.linear(normed, f"{key}.self_attn.{part}_proj", bias=part != "k"), heads, size)
-            for part in "qkv"
-        )
-        heard = _attend_in_groups(graph, inputs, size, head_groups) if head_groups else _attend(graph, inputs, size)
+        if head_groups:
+            heard = _attend_in_groups(graph, normed, f"{key}.self_attn", heads, size, head_groups)
+        else:
+            made = (graph.linear(normed, f"{key}.self_attn.{part}_proj", bias=part != "k") for part in "qkv")
+            heard = _attend(graph, tuple(_split(graph, value, heads, size) for value in made), size)
         mixed = graph.reshape(heard, (0, 0, config.d_model))
         hidden = graph.op("Add", hidden, graph.linear(mixed, f"{key}.self_attn.out_proj"))
         hidden = _feed_forward(graph, hidden, key)
@@ -75,7 +75,7 @@ def decoder(config: WhisperConfig, windows: int | str = "B", cross_dtype: str = 
         embedded (R, L, D) float32, token plus position embeddings;
         mask (L, P + L) float32, 0 or -inf, added to self-attention scores;
         beams (R,) int32, the row that each row continues from; wanted (W,) int64, which of the L tokens get logits;
-        per layer cross_key_N (B, H, E, F), cross_value_N (B, H, F, E), past_key_N and past_value_N (R, H, P, E).
+        per layer cross_key_N and cross_value_N (B, H, F, E), past_key_N and past_value_N (R, H, P, E).
     Outputs:
         logits (R, W, V) float32; query_N (B, H, K * L, E), cross-attention queries before scaling;
         present_key_N, present_value_N (R, H, P + L, E).
@@ -130,14 +130,10 @@ class _Decoder:
         """To the window's frames, all beams of a window in one row."""
         graph, key = self.graph, f"model.decoder.layers.{layer}.encoder_attn"
         normed = graph.layer_norm(hidden, f"{key}_layer_norm", LAYER_NORM_EPS)
-        frames = self.config.max_source_positions
-        shapes = {"key": (self.size, frames), "value": (frames, self.size)}
-        heard = [
-            graph.input(f"cross_{kind}_{layer}", self.cross_dtype, (self.windows, self.heads, *shape))
-            for kind, shape in shapes.items()
-        ]
+        shape = (self.windows, self.heads, self.config.max_source_positions, self.size)
+        keys, values = (graph.input(f"cross_{kind}_{layer}", self.cross_dtype, shape) for kind in ("key", "value"))
         if self.cross_dtype != "float32":
-            heard = [graph.op("Cast", value, to=onnx.TensorProto.FLOAT) for value in heard]
+            keys, values = (graph.op("Cast", value, to=onnx.TensorProto.FLOAT) for value in (keys, values))
         asked = graph.linear(normed, f"{key}.q_proj")
         if isinstance(self.windows, int):
             folded = graph.reshape(asked, (self.windows, -1, self.heads, self.size))
@@ -148,26 +144,26 @@ class _Decoder:
             )
         query = graph.op("Transpose", folded, perm=[0, 2, 1, 3])  # (B, K * L, H, E) -> (B, H, K * L, E)
         graph.output(f"query_{layer}", query, "float32", (self.windows, self.heads, "Q", self.size))
-        # not the Attention op: it would transpose and scale the keys again at every token
+        # not the Attention op: it would scale the keys again at every token. Runtimes read them as they lie, so that
+        # their transposition costs nothing, and less than transposed ones
         query = graph.op("Mul", query, graph.constant(1 / math.sqrt(self.size)))
-        weights = graph.op("Softmax", graph.op("MatMul", query, heard[0]), axis=-1)  # (B, H, K * L, F)
-        mixed = graph.op("Transpose", graph.op("MatMul", weights, heard[1]), perm=[0, 2, 1, 3])  # (B, K * L, H, E)
+        scores = graph.op("MatMul", query, graph.op("Transpose", keys, perm=[0, 1, 3, 2]))
+        weights = graph.op("Softmax", scores, axis=-1)  # (B, H, K * L, F)
+        mixed = graph.op("Transpose", graph.op("MatMul", weights, values), perm=[0, 2, 1, 3])  # (B, K * L, H, E)
         mixed = graph.op("Reshape", mixed, graph.op("Shape", normed))  # (R, L, D)
         return graph.op("Add", hidden, graph.linear(mixed, f"{key}.out_proj"))
 
 
 def _cross(graph: GraphBuilder, hidden: str, config: WhisperConfig, windows: int | str, dtype: str) -> None:
-    """Outputs: keys (transposed) and values of every decoder layer over the encoder's frames."""
+    """Outputs: keys and values of every decoder layer over the encoder's frames."""
     heads, size, frames = config.decoder_attention_heads, config.head_size, config.max_source_positions
-    axes = {"key": ([0, 2, 3, 1], (size, frames)), "value": ([0, 2, 1, 3], (frames, size))}
     for layer in range(config.decoder_layers):
-        for kind, (order, shape) in axes.items():
+        for kind in ("key", "value"):
             key = f"model.decoder.layers.{layer}.encoder_attn.{kind[0]}_proj"
-            made = graph.linear(hidden, key, bias=kind == "value")
-            made = graph.op("Transpose", graph.reshape(made, (0, 0, heads, size)), perm=order)
+            made = _split(graph, graph.linear(hidden, key, bias=kind == "value"), heads, size)
             if dtype == "bfloat16":
                 made = graph.op("Cast", made, to=onnx.TensorProto.BFLOAT16)
-            graph.output(f"cross_{kind}_{layer}", made, dtype, (windows, heads, *shape))
+            graph.output(f"cross_{kind}_{layer}", made, dtype, (windows, heads, frames, size))
 
 
 def _feed_forward(graph: GraphBuilder, hidden: str, key: str) -> str:
@@ -187,11 +183,20 @@ def _attend(graph: GraphBuilder, inputs: tuple[str, ...], size: int) -> str:
     return graph.op("Transpose", graph.op("Attention", *inputs, scale=1 / math.sqrt(size)), perm=[0, 2, 1, 3])
 
 
-def _attend_in_groups(graph: GraphBuilder, inputs: tuple[str, ...], size: int, groups: int) -> str:
-    """The same without a mask, some heads after the other: only their scores are in memory, and no fused kernel is."""
+def _attend_in_groups(graph: GraphBuilder, normed: str, key: str, heads: int, size: int, groups: int) -> str:
+    """Self-attention of (N, L, D) to itself, (N, L, H, E), some heads after the other: no more scores are in memory.
+
+    One product makes queries, keys and values: every node of a runtime costs memory.
+    """
+    width = heads * size
+    matrices = (graph.op("Transpose", graph.weight(f"{key}.{part}_proj.weight"), perm=[1, 0]) for part in "qkv")
+    made = graph.op("MatMul", normed, graph.op("Concat", *matrices, axis=1))
+    biases = graph.weight(f"{key}.q_proj.bias"), graph.constant(np.zeros(width)), graph.weight(f"{key}.v_proj.bias")
+    made = graph.op("Add", made, graph.op("Concat", *biases, axis=0))
+    made = graph.op("Mul", made, graph.constant(np.repeat([1 / math.sqrt(size), 1.0, 1.0], width)))
+    parts = graph.split(_split(graph, made, 3 * heads, size), 3 * groups, axis=1)
     mixed = []
-    for query, keys, values in zip(*(graph.split(value, groups, axis=1) for value in inputs), strict=True):
+    for query, keys, values in zip(*(parts[first : first + groups] for first in (0, groups, 2 * groups)), strict=True):
         scores = graph.op("MatMul", query, graph.op("Transpose", keys, perm=[0, 1, 3, 2]))
-        weights = graph.op("Softmax", graph.op("Mul", scores, graph.constant(1 / math.sqrt(size))), axis=-1)
-        mixed.append(graph.op("MatMul", weights, values))
+        mixed.append(graph.op("MatMul", graph.op("Softmax", scores, axis=-1), values))
     return graph.op("Transpose", graph.op("Concat", *mixed, axis=1), perm=[0, 2, 1, 3])
