@@ -5,12 +5,12 @@
     python benchmarks/words.py --limit 10          stop after so many files; the next run goes on
     python benchmarks/words.py --differences       each file on which two systems disagree
 
-Heard are the 27 clips of pytest-audioeval (nine languages) and a corpus spoken by Kokoro: a paragraph of
-``spec/paragraphs.json`` for each language, and four English ones in a row with pauses, longer than a window. Greedy,
-each package's own gates and temperature ladder, the language given. Errors are counted after writing out figures and
-folding case and punctuation: of words, in Japanese and Chinese of characters. What was heard is kept in
-``build/bench/words.json``; ``--again`` forgets the chosen systems first. The peers' weights come from
-``python benchmarks/convert.py build/bench/weights``.
+Heard are the 27 clips of pytest-audioeval (nine languages) and a corpus spoken by Kokoro: the four paragraphs that
+``spec/paragraphs.json`` has for each of nine languages, each by itself and the four in a row with pauses, most of
+which are longer than a window. Greedy, each package's own gates and temperature ladder, the language given. Errors are
+counted after writing out figures and folding case and punctuation: of words, in Japanese and Chinese of characters.
+What was heard is kept in ``build/bench/words.json``; ``--again`` forgets the chosen systems first. The peers' weights
+come from ``python benchmarks/convert.py build/bench/weights``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ MODELS = ("whisper-base", "whisper-tiny.en")
 
 @dataclass(frozen=True)
 class Sound:
-    """A file of 16 kHz, what is said in it, and by whom: "clip" or "spoken"."""
+    """A file of 16 kHz, what is said in it, and its part of the corpus: "clip", "spoken" or "in a row"."""
 
     path: Path
     text: str
@@ -113,22 +113,21 @@ def spoken() -> list[Sound]:
     SOUNDS.mkdir(parents=True, exist_ok=True)
     speaker = None
     found = []
+    pause = np.zeros(24_000, np.float32)
     for code, (language, voice) in SPOKEN.items():
-        texts = paragraphs[code] if code == "a" else paragraphs[code][:1]
-        for number, text in enumerate(texts):
+        parts = []
+        for number, text in enumerate(paragraphs[code]):
             path = SOUNDS / f"{code}{number}.wav"
             if not path.exists():
                 speaker = speaker or sonant.load_tts("kokoro-82m", dtype="float32", threads=2)
                 io.write(path, speaker.speak(text, voice, language=code, seed=0).audio, sample_rate=16_000)
-            found.append(Sound(path, text, language, "spoken"))
-    path = SOUNDS / "long.wav"
-    parts = [one for one in found if one.path.stem.startswith("a")]
-    if not path.exists():
-        pause = np.zeros(24_000, np.float32)
-        pieces = [piece for one in parts for piece in (io.read(one.path, 16_000).samples, pause)]
-        io.write(path, Audio(np.concatenate(pieces), 16_000))
-    kept = [one for one in found if one not in parts[1:]]
-    return [*kept, Sound(path, " ".join(one.text for one in parts), "en", "spoken")]
+            parts.append(Sound(path, text, language, "spoken"))
+        row = SOUNDS / f"{code}-row.wav"
+        if not row.exists():
+            pieces = [piece for one in parts for piece in (io.read(one.path, 16_000).samples, pause)]
+            io.write(row, Audio(np.concatenate(pieces), 16_000))
+        found += [*parts, Sound(row, " ".join(one.text for one in parts), language, "in a row")]
+    return found
 
 
 def folded(text: str, language: str) -> str:
@@ -186,7 +185,8 @@ def table(sounds: list[Sound], kept: dict[str, Any]) -> str:
         columns = [
             *((f"clips {code}", [s for s in fitting if s.kind == "clip" and s.language == code]) for code in codes),
             ("all clips", [s for s in fitting if s.kind == "clip"]),
-            ("spoken", [s for s in fitting if s.kind == "spoken"]),
+            ("spoken", [s for s in fitting if s.kind != "clip"]),
+            ("of these in a row", [s for s in fitting if s.kind == "in a row"]),
         ]
         lines += [f"\n**{model}**\n", "| system | " + " | ".join(name for name, _ in columns) + " |"]
         lines.append("|---" * (len(columns) + 1) + "|")

@@ -25,7 +25,7 @@ class OnnxruntimeMemory:
     """The ``Memory`` protocol: cross keys and values, and the caches that the last step left on the device.
 
     Attributes:
-        cross: keys (B, H, E, F) and values (B, H, F, E) of each layer in turn.
+        cross: keys and values (B, H, F, E) of each layer in turn.
         past: (R, H, P, E) values, in the same order.
         rows: the row that each row continues from, applied at the next step.
         last: outputs of the last step by name.

@@ -20,7 +20,7 @@ from sonant.weights.tensors import Tensor
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["Bound", "Compiled", "Plan", "compile_model", "core", "plan", "read"]
+__all__ = ["Bound", "Compiled", "Plan", "compile_model", "core", "keep_narrow", "plan", "read"]
 
 DECOMPRESSION = "decompression_0"  # OpenVINO's mark (ov::mark_as_decompression): name and version of the attribute
 LARGE = 500_000_000  # bytes; an inference over so many takes seconds
@@ -57,25 +57,33 @@ class Bound:
 
 @dataclass(slots=True)
 class Compiled:
-    """A compiled model, and the pages that it may still read (tables, unpacked weights)."""
+    """A compiled model, and the pages that it may still read (tables, unpacked weights).
+
+    Attributes:
+        model: what runs.
+        arrays: the pages.
+        sparing: give pages back at every inference, as a large model does.
+        settled: inferences leave the pages alone.
+    """
 
     model: ov.CompiledModel
     arrays: list[NDArray[Any]]
+    sparing: bool = False
     settled: bool = False
 
     @contextmanager
     def running(self, brief: bool = False) -> Iterator[None]:
         """Around every inference. In the first one a model packs its weights: the pages go back meanwhile.
 
-        Later ones read small constants here and there, and the system may map 2 MB for each: of a large model these go
-        back, too, unless inferences are ``brief``.
+        Later ones read small constants here and there, and the system may map 2 MB for each: of a large or ``sparing``
+        model these go back, too, unless inferences are ``brief``.
         """
         if self.settled:
             yield
             return
         with pages.forgetting(self.arrays):
             yield
-        self.settled = brief or not self.large
+        self.settled = brief or not (self.large or self.sparing)
 
     @property
     def large(self) -> bool:
@@ -167,12 +175,12 @@ def read(template: ModelProto, stored: Mapping[str, Tensor], origin: str) -> Bou
             parameter.output(0).replace(constant.output(0))
             model.remove_parameter(parameter)
             if stored[key].dtype in ("F16", "BF16"):  # int8 is kept as it is, and grows threefold if it is marked
-                _keep_narrow(constant)
+                keep_narrow(constant)
     model.validate_nodes_and_infer_types()
     return Bound(model, arrays)
 
 
-def _keep_narrow(constant: ov.Node) -> None:
+def keep_narrow(constant: ov.Node) -> None:
     """Mark what widens a stored matrix, so that the kernel packs it from the file's pages.
 
     Unmarked, OpenVINO keeps a float32 copy of each float16 matrix beside the packed one, as long as the model lives.
