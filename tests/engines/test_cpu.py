@@ -8,9 +8,10 @@ from sonant.engines.engine_openvino import runtime
 from sonant.errors import BadInput
 
 HASWELL = frozenset({"avx2"})
+ALDER_LAKE = HASWELL | {"avx_vnni"}
 CASCADE_LAKE = HASWELL | {"avx512f", "avx512_vnni"}
 ZEN_4 = CASCADE_LAKE | {"avx512_bf16"}
-SAPPHIRE_RAPIDS = ZEN_4 | {"amx_bf16", "amx_int8"}
+SAPPHIRE_RAPIDS = ZEN_4 | {"avx_vnni", "amx_bf16", "amx_int8"}
 
 
 @pytest.fixture(autouse=True)
@@ -23,12 +24,15 @@ def unlimited(monkeypatch):
     ("flags", "limit", "encoder"),
     [
         (HASWELL, "", "float32"),
+        (ALDER_LAKE, "", "int8"),
+        (ALDER_LAKE, "AVX2", "float32"),
         (CASCADE_LAKE, "", "int8"),
         (ZEN_4, "", "int8"),
         (SAPPHIRE_RAPIDS, "", "bfloat16"),
         (SAPPHIRE_RAPIDS, "AVX512_CORE_BF16", "int8"),
         (SAPPHIRE_RAPIDS, "avx512_core", "float32"),
         (SAPPHIRE_RAPIDS, "AVX2", "float32"),
+        (SAPPHIRE_RAPIDS, "AVX2_VNNI", "int8"),
         (SAPPHIRE_RAPIDS, "DEFAULT", "bfloat16"),
         (None, "", "float32"),
     ],

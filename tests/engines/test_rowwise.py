@@ -13,7 +13,7 @@ from sonant.engines.engine_openvino import runtime
 from sonant.engines.engine_openvino.rowwise import narrow_rows
 from sonant.engines.quantize import rows_to_int8
 
-pytestmark = pytest.mark.skipif(not cpu.detect().int8, reason="this CPU has no integer products on AVX-512")
+pytestmark = pytest.mark.skipif(not cpu.detect().int8, reason="this CPU has no VNNI")
 ROWS, WIDTH, OUT = 12, 64, 32
 RNG = np.random.default_rng(0)
 MATRICES = RNG.normal(size=(2, OUT, WIDTH)).astype(np.float32)

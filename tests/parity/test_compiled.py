@@ -63,7 +63,7 @@ def test_the_encoder_is_fused(tiny_whispers):
     assert found["Eltwise"] == 0
 
 
-@pytest.mark.skipif(not cpu.detect().int8, reason="this CPU has no integer products on AVX-512")
+@pytest.mark.skipif(not cpu.detect().int8, reason="this CPU has no VNNI")
 @pytest.mark.parametrize("large", [False, True])
 def test_an_int8_encoder_multiplies_whole_numbers(tiny_whispers, large, tmp_path, monkeypatch):
     monkeypatch.setenv("SONANT_CACHE", str(tmp_path))
@@ -84,7 +84,7 @@ def test_an_int8_encoder_multiplies_whole_numbers(tiny_whispers, large, tmp_path
     assert Counter(types) == {"i8": found["FullyConnected"] - layers, "u8": layers}  # u8 after GELU
 
 
-@pytest.mark.skipif(not cpu.detect().int8, reason="this CPU has no integer products on AVX-512")
+@pytest.mark.skipif(not cpu.detect().int8, reason="this CPU has no VNNI")
 def test_a_large_int8_encoder_attends_a_few_heads_at_a_time(tiny_whispers, tmp_path, monkeypatch):
     monkeypatch.setenv("SONANT_CACHE", str(tmp_path))
     monkeypatch.setattr(runtime, "LARGE", 1)

@@ -40,7 +40,7 @@ class Cpu:
     Attributes:
         known: whether the system tells; where it doesn't, the rest is False.
         bfloat16: products of bfloat16 (AVX512_BF16 or AMX).
-        int8: dot products of int8 on AVX-512 (VNNI).
+        int8: dot products of int8 (VNNI), on AVX-512 or on AVX2.
         amx: tiles, which make bfloat16 the fastest of all for large matrices.
     """
 
@@ -70,7 +70,8 @@ def detect() -> Cpu:
     return Cpu(
         known=True,
         bfloat16=bool(usable & {"avx512_bf16", "amx_bf16"}),
-        int8="avx512_vnni" in usable,
+        # a limit that names AVX-512 leaves the shorter registers' VNNI out
+        int8="avx512_vnni" in usable or ("avx_vnni" in usable and not limit.startswith("AVX512")),
         amx="amx_bf16" in usable,
     )
 

@@ -248,6 +248,6 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
     """
     plan = runtime.plan(options)
     if plan.dtype == "int8" and not cpu.detect().int8:
-        raise BadInput("int8 for speech needs a CPU with VNNI on AVX-512; allowed here: auto, float32")
+        raise BadInput("int8 for speech needs a CPU with VNNI; allowed here: auto, float32")
     description = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
     return open_graphs(checkpoint, Opening(checkpoint, plan), Form(channels_last=True, dressed=True), description)
