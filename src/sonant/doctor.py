@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -127,6 +126,8 @@ def _version(module: str, distribution: str) -> str:
     """Version of an installed package, "" when it is missing."""
     if find_spec(module) is None:
         return ""
+    from importlib import metadata  # here, because opening a model passes by
+
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

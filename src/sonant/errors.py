@@ -14,7 +14,6 @@ SonantError
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterable
 from types import ModuleType
@@ -55,6 +54,8 @@ class UnknownName(BadInput, LookupError):
 
     def __init__(self, kind: str, given: str, known: Iterable[str], hint: str = "") -> None:
         """Say what was given, the nearest of ``known``, and the command that lists all (``hint``)."""
+        import difflib  # 10 ms, for who errs
+
         known = sorted(known)
         near = difflib.get_close_matches(given.lower(), known, n=3, cutoff=0.4) or known[:5]
         parts = [f"unknown {kind} {given!r}", f"nearest: {', '.join(near)}" if near else "", hint]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 
 def test_openvinos_converter_is_there_for_who_asks(tmp_path):
@@ -36,6 +37,16 @@ def test_importing_sonant_loads_no_framework():
     code = (
         "import sys, sonant, sonant.api, sonant.doctor; sonant.api.doctor();"
         "print([m for m in ('torch', 'onnxruntime', 'openvino', 'onnx', 'av', 'huggingface_hub') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_opening_what_is_there_loads_no_network_code():
+    model = Path(__file__).parents[1] / "data" / "commands" / "model"
+    code = (
+        f"import sys, sonant; sonant.load_asr({str(model)!r}, engine='openvino');"
+        "print([m for m in ('ssl', 'http.client', 'urllib.request') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

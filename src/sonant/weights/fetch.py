@@ -7,16 +7,19 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sonant.errors import CorruptFile, ModelFileMissing, UnsupportedCheckpoint
-from sonant.weights import cache, catalog, hub, importers, sources
+from sonant.weights import cache, catalog, importers, sources
 from sonant.weights.cache import FileSum, Lock, Progress
 from sonant.weights.catalog import HubSource, NpmSource, PypiSource, Row, Source, VoiceRow
 from sonant.weights.importers import Imported
 from sonant.weights.sources import Download, SourceUnavailable
 from sonant.weights.tensors import of_array, read_file, write_file
 from sonant.weights.voice_files import read_voice
+
+if TYPE_CHECKING:  # imported where it is used: HTTP and TLS take 5 MB and 20 ms, and what is cached needs none
+    from sonant.weights import hub
 
 __all__ = ["fetch", "fetch_file", "fetch_voices", "shards_of", "write_folder", "write_generation_config"]
 
@@ -102,6 +105,8 @@ def fetch_file(row: Row, name: str, progress: Progress | None = None) -> Path:
     folder = cache.folder() / "models" / row.id
     if (folder / name).is_file():
         return folder / name
+    from sonant.weights import hub
+
     source = next((source for source in row.sources if isinstance(source, HubSource)), None)
     if cache.offline() or source is None or Path(name).name != name:
         why = "SONANT_OFFLINE is set" if cache.offline() else "no source of its has it"
@@ -157,10 +162,14 @@ def _weights(row: Row, source: Source, staging: Path, progress: Progress | None)
 
 
 def _target(staging: Path, source: HubSource, progress: Progress | None) -> hub.Target:
+    from sonant.weights import hub
+
     return hub.Target(staging, cache.folder() / "partial", source.sha256, progress)
 
 
 def _from_hub(source: HubSource, staging: Path, progress: Progress | None) -> list[Download]:
+    from sonant.weights import hub
+
     listed = hub.listing(source)
     weights = next((name for name in source.weights if name in listed.files), None)
     if weights is None:
@@ -275,6 +284,8 @@ def _from_voice_source(
     if isinstance(source, NpmSource):
         return sources.npm_voices(source, rows, folder, progress)
     if isinstance(source, HubSource):
+        from sonant.weights import hub
+
         listed = hub.listing(source)
         return hub.download(
             listed, [source.member.format(voice=name) for name in rows], _target(folder, source, progress)
