@@ -42,7 +42,7 @@ __all__ = ["open", "rung"]
 
 SMALLEST_RUNG = 64  # frames: 1.6 s of speech
 RUNGS_KEPT = 4  # open at a time; in bfloat16 each holds 100 to 330 MB
-BLOBS_KEPT = 4  # in the cache, of a dtype's rungs: 103 MB each
+BLOBS_KEPT = 8  # in the cache, of a dtype's rungs: 103 MB each
 TEXT_GRID, PROSODY_GRID = 16, 64  # symbols, frames: lengths are padded to a multiple
 WORKERS = 2  # graphs compiled at a time
 MAKERS = (  # decide what a compiled part is, beside this module

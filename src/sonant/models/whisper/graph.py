@@ -144,8 +144,7 @@ class _Decoder:
             )
         query = graph.op("Transpose", folded, perm=[0, 2, 1, 3])  # (B, K * L, H, E) -> (B, H, K * L, E)
         graph.output(f"query_{layer}", query, "float32", (self.windows, self.heads, "Q", self.size))
-        # not the Attention op: it would scale the keys again at every token. Runtimes read them as they lie, so that
-        # their transposition costs nothing, and less than transposed ones
+        # not the Attention op: it would scale the keys again at every token; runtimes multiply without turning them
         query = graph.op("Mul", query, graph.constant(1 / math.sqrt(self.size)))
         scores = graph.op("MatMul", query, graph.op("Transpose", keys, perm=[0, 1, 3, 2]))
         weights = graph.op("Softmax", scores, axis=-1)  # (B, H, K * L, F)
