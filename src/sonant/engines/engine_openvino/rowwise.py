@@ -2,8 +2,8 @@
 
 OpenVINO's low precision transformations make an integer kernel of a product whose input passes a FakeQuantize of a
 constant range and whose weights are int8 times a scale. So each row is divided by its largest number first, and the
-product multiplied with it again. OpenVINO's own quantisation on the fly does the same inside the product, in three
-quarters of the speed.
+product multiplied with it again. OpenVINO's own quantisation on the fly does the same inside the product, at about half
+of the speed.
 """
 
 from __future__ import annotations

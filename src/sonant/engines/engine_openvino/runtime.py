@@ -115,7 +115,7 @@ def plan(options: EngineOptions, group: int = 0) -> Plan:
     Args:
         options: "auto" is bfloat16 where the CPU has it, else float32.
         group: for int8, how many activations share a scale when they are quantised on the fly, 0 for OpenVINO's choice
-            (32). It must divide every matrix's inputs; the larger, the faster.
+            (32). It must divide every matrix's inputs.
 
     Raises:
         BadInput: a device or dtype that this engine doesn't have.
