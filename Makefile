@@ -35,13 +35,15 @@ format: .venv-dev/ready
 templates: .venv-dev/ready  ## freeze the graphs of every catalog size (spec/graphs.json)
 	$(DEV)/python scripts/make_templates.py
 
-.venv/ready: pyproject.toml
+KERNELS := src/sonant/kernels/kernels.c src/sonant/kernels/build.py hatch_build.py
+
+.venv/ready: pyproject.toml $(KERNELS)
 	$(PYTHON) -m venv .venv
 	$(RUN)/python -m pip install --quiet --editable .
 	touch $@
 
 # torch first and pinned: a later `torch` requirement is then met by what is there.
-.venv-dev/ready: pyproject.toml
+.venv-dev/ready: pyproject.toml $(KERNELS)
 	$(PYTHON) -m venv .venv-dev
 	$(DEV)/python -m pip install --quiet torch==2.13.0
 	$(DEV)/python -m pip install --quiet --editable '.[dev]'
@@ -65,7 +67,7 @@ bench: .venv-bench/ready  ## sonant beside its peers on the same weights; writes
 	$(BENCH)/python benchmarks/convert.py build/bench/weights
 	$(BENCH)/python benchmarks/run.py $(ROWS)
 
-.venv-bench/ready: pyproject.toml requirements-bench.txt requirements-peers-bare.txt
+.venv-bench/ready: pyproject.toml $(KERNELS) requirements-bench.txt requirements-peers-bare.txt
 	$(PYTHON) -m venv .venv-bench
 	$(BENCH)/python -m pip install --quiet torch==2.13.0 "setuptools<81" wheel
 	$(BENCH)/python -m pip install --quiet --editable '.[onnxruntime,espeak]' -r requirements-peers.txt -r requirements-bench.txt

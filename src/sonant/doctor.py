@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import sonant
-from sonant.engines import cpu
+from sonant.engines import cpu, own_kernels
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import pick
 from sonant.errors import MissingExtra
@@ -81,7 +81,7 @@ def _dtypes(engine: str) -> tuple[tuple[str, str], ...]:
     dtype, reason = cpu.auto_dtype()
     whisper = cpu.whisper_dtypes()
     return (
-        ("kokoro", f"{dtype}: {reason}"),
+        ("kokoro", ": ".join(own_kernels.speech_dtype())),
         ("whisper", f"encoder {whisper.encoder}, decoder {whisper.decoder}: {whisper.reason}"),
         ("wav2vec2", f"{dtype}: {reason}"),
     )

@@ -1,13 +1,15 @@
 """What "auto" means on CPUs that this machine isn't."""
 
+import os
+
 import pytest
 
-from sonant.engines import cpu
+from sonant.engines import cpu, own_kernels
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
 from sonant.errors import BadInput
 
-HASWELL = frozenset({"avx2"})
+HASWELL = frozenset({"avx2", "fma"})
 ALDER_LAKE = HASWELL | {"avx_vnni"}
 CASCADE_LAKE = HASWELL | {"avx512f", "avx512_vnni"}
 ZEN_4 = CASCADE_LAKE | {"avx512_bf16"}
@@ -43,6 +45,42 @@ def test_whisper(monkeypatch, flags, limit, encoder):
     chosen = cpu.whisper_dtypes()
     assert (chosen.encoder, chosen.decoder) == (encoder, "int8")
     assert chosen.reason
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "limit", "levels"),
+    [
+        ("x86_64", HASWELL, "", ["avx2"]),
+        ("x86_64", CASCADE_LAKE, "", ["avx512", "avx2"]),
+        ("x86_64", SAPPHIRE_RAPIDS, "AVX2", ["avx2"]),
+        ("x86_64", SAPPHIRE_RAPIDS, "AVX512_CORE", ["avx512", "avx2"]),
+        ("x86_64", SAPPHIRE_RAPIDS, "SSE41", []),
+        ("x86_64", frozenset({"avx2"}), "", []),  # without multiply-and-add
+        ("x86_64", None, "", []),
+        ("aarch64", None, "", ["neon"]),
+        ("arm64", None, "", ["neon"]),
+    ],
+)
+def test_kernels(monkeypatch, machine, flags, limit, levels):
+    monkeypatch.setattr(cpu.platform, "machine", lambda: machine)
+    monkeypatch.setattr(cpu, "_flags", lambda: flags)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    assert cpu.kernel_levels() == levels
+
+
+@pytest.mark.parametrize(("flags", "dtype"), [(HASWELL, "int16"), (ZEN_4, "bfloat16"), (None, "float32")])
+def test_speech(monkeypatch, flags, dtype):
+    monkeypatch.setattr(cpu, "_flags", lambda: flags)
+    monkeypatch.setattr(own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, True, None))
+    found, reason = own_kernels.speech_dtype()
+    assert found == dtype
+    assert reason
+    monkeypatch.setattr(own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, False, None))
+    assert own_kernels.speech_dtype()[0] == dtype.replace("int16", "float32")  # no faster
+
+
+def test_cores_count_once():
+    assert 1 <= cpu.cores() <= os.cpu_count()
 
 
 def test_bfloat16_only_where_it_is_arithmetic(monkeypatch):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from kokoro_nets import TINY_KOKORO, kokoro_folder, utterances
 
-from sonant.engines import cpu, synth_flow
+from sonant.engines import cpu, own_kernels, synth_flow
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import open_engine
 from sonant.engines.engine_openvino import synth as openvino_synth
@@ -19,8 +19,12 @@ from sonant.engines.engine_openvino.runtime import has_bfloat16
 from sonant.errors import BadInput, UnsupportedCheckpoint
 from sonant.models.kokoro import graph_decoder, graph_text, ranges, source, spectrum
 
-ENGINES = ["openvino-float32", "openvino-bfloat16", "openvino-int8", "onnxruntime-float32", "torch-bfloat16"]
-EXACT = ["torch-float32", "openvino-float32", "onnxruntime-float32"]
+# "openvino" is its own graph of the decoder, "kernels" the same engine with ours
+ENGINES = [
+    *("openvino-float32", "openvino-bfloat16", "openvino-int8", "kernels-float32", "kernels-int16"),
+    *("onnxruntime-float32", "torch-bfloat16"),
+]
+EXACT = ["torch-float32", "openvino-float32", "kernels-float32", "onnxruntime-float32"]
 LENGTHS = (12, 5, 17)
 
 
@@ -68,7 +72,12 @@ def open_named(checkpoint, name):
         pytest.skip("this CPU has no bfloat16 arithmetic")
     if name == "openvino-int8" and not cpu.detect().int8:
         pytest.skip("this CPU has no VNNI")
-    return open_engine(checkpoint, EngineOptions(engine, dtype=dtype))
+    if engine == "kernels" and own_kernels.find(dtype) is None:
+        pytest.skip(own_kernels.missing())
+    with pytest.MonkeyPatch.context() as patch:
+        if engine == "openvino":
+            patch.setattr(own_kernels, "find", lambda *_: None)
+        return open_engine(checkpoint, EngineOptions(engine.replace("kernels", "openvino"), dtype=dtype))
 
 
 def play(engine, rows, given=None):
@@ -331,6 +340,32 @@ def kept(tmp_path, monkeypatch):
         )
 
     return names
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_the_kernels_compile_no_decoder(dtype, checkpoint, expected, kept):
+    play(open_named(checkpoint, f"kernels-{dtype}"), [0], [expected[0]])
+    assert kept() == ["kokoro-prosody", "kokoro-text"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_the_kernels_say_the_same_again(dtype, opened, expected):
+    """Not a bit depends on what was said before, or on how threads share the work."""
+    engine = opened(f"kernels-{dtype}")
+    first = play(engine, [2], [expected[2]])["spectra"]
+    play(engine, [0], [expected[0]])
+    np.testing.assert_array_equal(play(engine, [2], [expected[2]])["spectra"], first)
+
+
+def test_without_kernels_int16_is_refused_and_auto_is_float32(checkpoint, monkeypatch):
+    monkeypatch.setattr(cpu, "kernel_levels", list)
+    monkeypatch.setattr(cpu, "auto_dtype", lambda _=None: ("float32", "the CPU has no bfloat16 arithmetic"))
+    with pytest.raises(BadInput, match=r"int16 .* needs sonant's kernels: .*allowed here: auto, float32"):
+        open_engine(checkpoint, EngineOptions("openvino", dtype="int16"))
+    assert (
+        "float32 (the CPU has no bfloat16 arithmetic, and sonant has no kernels for it"
+        in open_engine(checkpoint, EngineOptions("openvino")).description
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in ENGINES if name.startswith("openvino")])

@@ -23,7 +23,7 @@ class EngineOptions:
     Attributes:
         engine: "auto", "openvino", "onnxruntime", "torch" or "fake".
         device: "auto", "cpu", "cuda", "mps".
-        dtype: "auto", "float32", "bfloat16", "float16" or "int8" (weights).
+        dtype: "auto", "float32", "bfloat16", "float16", "int16" or "int8" (weights).
         threads: CPU threads; 0 lets the runtime choose.
     """
 

@@ -22,15 +22,16 @@ ENGINES = {
     "torch": "torch",
     "fake": "numpy",
 }  # engine: its package
-DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
-# Kokoro is nearly all convolutions: OpenVINO has them in int8, the others have only products of matrices.
+DTYPES = ("auto", "float32", "bfloat16", "float16", "int16", "int8")
+# Kokoro is nearly all convolutions: OpenVINO has them in int8, our kernels beside it in int16, the other engines have
+# only products of matrices.
 SPEECH_DTYPES = {
-    "openvino": ("auto", "float32", "bfloat16", "int8"),
+    "openvino": ("auto", "float32", "bfloat16", "int16", "int8"),
     "onnxruntime": ("auto", "float32"),
     "torch": ("auto", "float32", "bfloat16", "float16"),
 }
 HEARING_DTYPES = {  # of Whisper and wav2vec 2.0
-    "openvino": SPEECH_DTYPES["openvino"],
+    "openvino": ("auto", "float32", "bfloat16", "int8"),
     "onnxruntime": (*SPEECH_DTYPES["onnxruntime"], "int8"),
     "torch": SPEECH_DTYPES["torch"],
 }

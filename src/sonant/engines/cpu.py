@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["Cpu", "Dtypes", "auto_dtype", "detect", "whisper_dtypes"]
+__all__ = ["Cpu", "Dtypes", "auto_dtype", "cores", "detect", "kernel_levels", "whisper_dtypes"]
 
 # Levels of ONEDNN_MAX_CPU_ISA, rising (oneDNN, "CPU dispatcher control"); an unknown or absent one limits nothing.
 LEVELS = (
@@ -25,6 +25,9 @@ LEVELS = (
     "AVX512_CORE_AMX",
 )
 NEEDS = {  # flag of the kernel's cpuinfo -> level that allows its use
+    "fma": "AVX2",
+    "avx2": "AVX2",
+    "avx512f": "AVX512_CORE",
     "avx_vnni": "AVX2_VNNI",
     "avx512_vnni": "AVX512_CORE_VNNI",
     "avx512_bf16": "AVX512_CORE_BF16",
@@ -61,12 +64,9 @@ class Dtypes:
 
 def detect() -> Cpu:
     """This machine's CPU, under the limit that ONEDNN_MAX_CPU_ISA sets now."""
-    flags = _flags()
-    if flags is None:
+    usable, limit = _usable(), _limit()
+    if usable is None:
         return Cpu(False, False, False, False)
-    limit = (os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "").upper()
-    rank = LEVELS.index(limit) if limit in LEVELS else len(LEVELS)
-    usable = {flag for flag, level in NEEDS.items() if flag in flags and LEVELS.index(level) <= rank}
     return Cpu(
         known=True,
         bfloat16=bool(usable & {"avx512_bf16", "amx_bf16"}),
@@ -74,6 +74,39 @@ def detect() -> Cpu:
         int8="avx512_vnni" in usable or ("avx_vnni" in usable and not limit.startswith("AVX512")),
         amx="amx_bf16" in usable,
     )
+
+
+def kernel_levels() -> list[str]:
+    """Levels of our own kernels that this CPU has (``kernels.build.LEVELS``), best first, under the same limit."""
+    if platform.machine().lower() in ("aarch64", "arm64"):
+        return ["neon"]
+    usable = _usable() or set()
+    needed = {"avx512": {"avx512f", "fma"}, "avx2": {"avx2", "fma"}}
+    return [level for level, flags in needed.items() if flags <= usable]
+
+
+def cores() -> int:
+    """Cores that this process may use; two threads of one core count once, since they share its multipliers."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    siblings = Path("/sys/devices/system/cpu")
+    try:
+        found = {(siblings / f"cpu{one}/topology/thread_siblings_list").read_text(encoding="ascii") for one in allowed}
+    except OSError:  # not Linux, or it doesn't tell
+        return len(allowed)
+    return len(found)
+
+
+def _limit() -> str:
+    return (os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "").upper()
+
+
+def _usable() -> set[str] | None:
+    """Instruction sets that are there and within the limit; None where the system doesn't tell."""
+    flags, limit = _flags(), _limit()
+    if flags is None:
+        return None
+    rank = LEVELS.index(limit) if limit in LEVELS else len(LEVELS)
+    return {flag for flag, level in NEEDS.items() if flag in flags and LEVELS.index(level) <= rank}
 
 
 def auto_dtype(bfloat16: bool | None = None) -> tuple[str, str]:

@@ -5,6 +5,9 @@ otherwise. So the decoder is compiled for a ladder of lengths, each when it is f
 the next rung, and masks keep the padding out of its sound. The rung depends on the utterance alone, so that equal
 requests give equal samples.
 
+In float32 and int16 our own kernels decode (``models.kokoro.net_kernels``), where they were compiled: several times as
+fast, with nothing to compile. What follows is then true of text and prosody alone.
+
 Compiling takes most of the time to the first sound, and one core a graph. So text and prosody are opened behind the
 caller's back, the decoder from when the durations are known, and what was compiled is kept for the next process: that
 opens it in a third of the time, without the graphs, and in less memory, for its weights then lie in a file.
@@ -16,6 +19,7 @@ import queue
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache, partial
 from threading import Lock
 from typing import Any
@@ -24,7 +28,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from sonant.engines import cpu
+from sonant.engines import cpu, own_kernels
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
 from sonant.engines.engine_openvino.blobs import Blob
@@ -32,6 +36,7 @@ from sonant.engines.engine_openvino.convolutions import halve, narrow
 from sonant.engines.synth_flow import SynthFlow
 from sonant.engines.synth_graph import Run, Template, open_graphs
 from sonant.errors import BadInput
+from sonant.kernels.team import Team
 from sonant.models.kokoro import ranges
 from sonant.models.kokoro.config import KokoroConfig
 from sonant.models.kokoro.form import Form, Part, Ports, ports
@@ -159,8 +164,8 @@ def _fit(array: NDArray[Any], shape: list[Any]) -> NDArray[Any]:
 class Opening:
     """Opens the parts of a checkpoint, each in the background: from the cache, or compiled and kept there."""
 
-    def __init__(self, checkpoint: Checkpoint, plan: runtime.Plan) -> None:
-        self.checkpoint, self.plan = checkpoint, plan
+    def __init__(self, checkpoint: Checkpoint, plan: runtime.Plan, team: Team | None) -> None:
+        self.checkpoint, self.plan, self.team = checkpoint, plan, team
         self.config = KokoroConfig.from_hexgrad(checkpoint.config)
         self.columns = 2 * self.config.generator.columns_per_half_frame
         self.pool = ThreadPoolExecutor(WORKERS, "sonant-compile")
@@ -170,6 +175,13 @@ class Opening:
     def __call__(self, part: Part, template: Template, tensors: Mapping[str, Tensor]) -> Run:
         """The part as open_graphs wants it: text, then prosody, then the decoder."""
         own, bind = ports(part, self.config), partial(self._bound, cache(template), tensors)
+        if part == "decoder" and self.team is not None:
+            packed = self.pool.submit(own_kernels.open_decoder, self.checkpoint, tensors, self.team)
+
+            def decode(feeds: Arrays) -> list[NDArray[Any]]:
+                return packed.result()(feeds)
+
+            return decode
         if part == "decoder":
             self.ladder = Ladder(self.rungs(tensors, bind), self.pool, self.columns)
             return Padded(own, rung, self.ladder, self.columns)
@@ -181,8 +193,8 @@ class Opening:
             return Padded(own, self._text_length, lambda _: only.result(), self.columns)
 
         def graph(sizes: Sizes) -> Run:
-            assert self.ladder is not None  # all parts are there before one runs
-            self.ladder.begin(sizes)  # how much there is to decode is known by now
+            if self.ladder is not None:
+                self.ladder.begin(sizes)  # how much there is to decode is known by now
             return only.result()
 
         return Padded(own, partial(_multiple, PROSODY_GRID), graph, self.columns)
@@ -244,10 +256,19 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
 
     Raises:
         UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
-        BadInput: a device or dtype that OpenVINO doesn't have here, or int8 for weights that it isn't measured for.
+        BadInput: a device or dtype that can't be had here, or int8 for weights that it isn't measured for.
     """
-    plan = runtime.plan(options)
-    if plan.dtype == "int8" and not cpu.detect().int8:
-        raise BadInput("int8 for speech needs a CPU with VNNI; allowed here: auto, float32")
-    description = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
-    return open_graphs(checkpoint, Opening(checkpoint, plan), Form(channels_last=True, dressed=True), description)
+    dtype, reason = options.dtype, "asked for"
+    if dtype == "auto":
+        dtype, reason = own_kernels.speech_dtype(runtime.has_bfloat16())
+    team = own_kernels.find(dtype, options.threads) if dtype in ("float32", "int16") else None
+    if dtype == "int16" and team is None:
+        raise BadInput(f"int16 for speech needs sonant's kernels: {own_kernels.missing()}; allowed here: auto, float32")
+    if dtype == "int8" and not cpu.detect().int8:
+        raise BadInput("int8 for speech needs a CPU with VNNI; allowed here: auto, float32, int16")
+    # int16 is the voice's; what decides when something is said is exact in every dtype
+    plan = runtime.plan(replace(options, dtype="float32" if dtype == "int16" else dtype))
+    words = f"; the voice by sonant's {team.library.level} kernels" if team and reason == "asked for" else ""
+    description = f"openvino {ov.__version__.split('-')[0]}, cpu, {dtype} ({reason}{words})"
+    form = Form(channels_last=True, dressed=True)
+    return open_graphs(checkpoint, Opening(checkpoint, plan, team), form, description)

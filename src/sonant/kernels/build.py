@@ -1,0 +1,81 @@
+"""Compiles ``kernels.c`` for each instruction set of this kind of machine.
+
+Run by the package's build (``hatch_build.py``), which has nothing installed: nothing of sonant is imported here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["LEVELS", "SOURCE", "build", "compile_to", "digest", "file_of", "machine"]
+
+SOURCE = Path(__file__).with_name("kernels.c")
+FLAGS = ("-O2", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno")
+LEVELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # machine: level: flags, the best level first
+    "x86_64": {
+        "avx512": ("-mavx512f", "-mavx512bw", "-mfma", "-DLANES=16", "-DROWS=12"),  # 32 registers of 16
+        "avx2": ("-mavx2", "-mfma", "-DLANES=8", "-DROWS=6"),  # 16 registers of 8
+    },
+    "aarch64": {"neon": ("-DLANES=4", "-DROWS=12")},  # 32 registers of 4
+}
+SAME = {"amd64": "x86_64", "arm64": "aarch64"}  # other systems' names
+
+
+def machine() -> str:
+    """The kind of processor, as Linux names it."""
+    found = platform.machine().lower()
+    return SAME.get(found, found)
+
+
+def digest() -> str:
+    """Of what a library is compiled from."""
+    return hashlib.sha256(SOURCE.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:16]
+
+
+def file_of(level: str) -> Path:
+    """Where the library of a level lies."""
+    return SOURCE.with_name(f"kernels-{level}.{'dll' if sys.platform == 'win32' else 'so'}")
+
+
+def build() -> str:
+    """Compile every level of this machine beside the source.
+
+    Returns:
+        Why something couldn't be made, in words; empty where all was.
+    """
+    levels = LEVELS.get(machine())
+    if levels is None:
+        return f"there are no kernels for {machine()}"
+    return next(filter(None, (compile_to(file_of(level), flags) for level, flags in levels.items())), "")
+
+
+def compile_to(target: Path, flags: Sequence[str]) -> str:
+    """Compile the source to a shared library, whole or not at all; why it can't be done, in words, or nothing."""
+    compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), None)
+    if compiler is None:
+        return "there is no C compiler"
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        made = Path(folder) / target.name
+        command = [*compiler.split(), *FLAGS, *flags, f'-DSOURCE="{digest()}"', str(SOURCE), "-o", str(made)]
+        try:
+            ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            return f"{compiler} can't be run: {error}"
+        if ran.returncode:
+            return (
+                f"{compiler} can't compile the kernels: {(ran.stderr.strip().splitlines() or ['no reason given'])[0]}"
+            )
+        made.replace(target)
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(build() or 0)

@@ -1,0 +1,58 @@
+"""Threads that share the ranges of a kernel's call."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
+import numpy as np
+
+from sonant.kernels.library import Floats, Library
+
+__all__ = ["Team"]
+
+Work = Callable[[int, int, int], object]  # of a member: begin, end
+
+
+class Team:
+    """A library and the threads that run it, one call at a time.
+
+    Args:
+        library: the kernels.
+        size: threads, the caller's counted.
+        whole: multiply in int16, where the library does.
+    """
+
+    def __init__(self, library: Library, size: int, *, whole: bool = False) -> None:
+        assert library.whole or not whole
+        self.library, self.size, self.whole = library, max(size, 1), whole
+        self.pool = ThreadPoolExecutor(max(self.size - 1, 1), "sonant-kernels")
+        self.lock = Lock()
+        self.spaces = [np.empty(0, np.float32) for _ in range(self.size)]
+
+    def share(self, total: int, most: int, work: Work) -> None:
+        """Call ``work`` for equal ranges of ``total``, none longer than ``most``, as many for each member."""
+        rounds = -(-total // (most * self.size))
+        count = min(rounds * self.size, total)
+        edges = [total * place // count for place in range(count + 1)] if count else [0]
+        ranges = iter(list(itertools.pairwise(edges)))
+
+        def help_out(member: int) -> None:
+            for begin, end in ranges:  # a list's iterator hands every range to one member
+                work(member, begin, end)
+
+        with self.lock:
+            others = [self.pool.submit(help_out, member) for member in range(1, min(self.size, count))]
+            try:
+                help_out(0)
+            finally:
+                for other in others:
+                    other.result()
+
+    def space(self, member: int, floats: int) -> Floats:
+        """A member's own memory, inside ``share``; what it held is lost."""
+        if len(self.spaces[member]) < floats:
+            self.spaces[member] = np.empty(floats, np.float32)
+        return self.spaces[member]

@@ -1,0 +1,338 @@
+"""Kokoro's voice side over our own kernels: the same rules as ``net_torch_decoder``, one utterance at a time.
+
+Nine tenths of the arithmetic are the generator's long convolutions, which the kernels do at a quarter of their taps;
+norm and snake before them, bias, residual and statistics behind them are part of the same pass. What is left runs at 40
+to 80 steps a second, and is NumPy. No length is compiled, and nothing is padded.
+
+Legend: C channels, F frames, N spectrum columns; activations are (steps, channels).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from sonant.kernels.convolution import Convolution, Moments, moments
+from sonant.kernels.library import Floats, wide
+from sonant.kernels.product import Product
+from sonant.kernels.team import Team
+from sonant.models.kokoro.config import KokoroConfig
+from sonant.models.kokoro.dress import convolution_before, dressed_keys
+from sonant.models.kokoro.fold import NORM_EPS
+from sonant.weights.tensors import Tensor, to_float32
+
+__all__ = ["Decoder"]
+
+NOISE_DILATIONS = (1, 3, 5)
+Dressing = Mapping[str, tuple[Floats, Floats]]  # scale and shift of each AdaIN
+
+
+class Decoder:
+    """Features and excitation to spectra; ``graph_decoder`` has the same inputs and output.
+
+    Args:
+        config: of the network.
+        shapes: of the parameters, derived ones too (``fold.derived_shapes``).
+        tensors: the parameters.
+        team: the kernels and their threads.
+    """
+
+    def __init__(
+        self, config: KokoroConfig, shapes: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Tensor], team: Team
+    ) -> None:
+        self.config, self.keys = config, dressed_keys(shapes, "decoder.")
+        read = _Parameters(tensors, team)
+        self.curves = [read.product(f"decoder.{name}_conv") for name in ("F0", "N")]
+        self.kept = read.product("decoder.asr_res.0")
+        self.blocks = [_ResBlock(read, key) for key in ("decoder.encode", *(f"decoder.decode.{i}" for i in range(4)))]
+        self.generator = _Generator(config, read)
+
+    def __call__(self, text: Floats, pitch: Floats, energy: Floats, source: Floats, dressing: Floats) -> Floats:
+        """Spectra (N, n_fft + 2).
+
+        Args:
+            text: (F, hidden) features of each frame.
+            pitch: (2 F,) in Hz.
+            energy: (2 F,).
+            source: (N, n_fft + 2) spectrum of the excitation.
+            dressing: (1, channels) of ``dress.Dressing``.
+        """
+        dressed = self._dressed(dressing[0])
+        curves = (pitch, energy)
+        halved = [
+            conv(curve[:, None], stride=2, pad=(1, 0))[:, :1] for conv, curve in zip(self.curves, curves, strict=True)
+        ]
+        kept = [self.kept(text)[:, : self.kept.outputs], *halved]
+        x = self.blocks[0](np.concatenate([text, *halved], axis=1), dressed)
+        for block in self.blocks[1:]:
+            x = block(np.concatenate([x, *kept], axis=1), dressed)
+        return self.generator(x, source, dressed)
+
+    def _dressed(self, row: Floats) -> Dressing:
+        """Scale and shift of each AdaIN, out of one row that holds them all (``dress.Dressing``)."""
+        made, start = {}, 0
+        for name, channels in self.keys.items():
+            made[name] = row[start : start + channels], row[start + channels : start + 2 * channels]
+            start += 2 * channels
+        return made
+
+
+class _Parameters:
+    """Reads parameters as the layers want them."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], team: Team) -> None:
+        self.tensors, self.team = tensors, team
+
+    def vector(self, key: str) -> Floats:
+        """Numbers of a parameter in one row."""
+        return to_float32(self.tensors[key]).reshape(-1)
+
+    def weight(self, key: str, *, bare: bool = False) -> tuple[Floats, Floats | None]:
+        """Weight (outputs, inputs, kernel) and bias; ``bare`` as in ``graph_layers.Layers.conv``."""
+        bias = self.vector(f"{key}.bias") if f"{key}.bias" in self.tensors and not bare else None
+        if f"{key}.weight_v" not in self.tensors:
+            return to_float32(self.tensors[f"{key}.weight"]), bias
+        weight = to_float32(self.tensors[f"{key}.weight_v"])
+        return (weight if bare else weight * self.vector(f"{key}.scale")[:, None, None]), bias
+
+    def product(self, key: str, *, bare: bool = False) -> Product:
+        """A convolution of few steps."""
+        weight, bias = self.weight(key, bare=bare)
+        return Product(self.team, weight.transpose(2, 1, 0), bias)
+
+    def norm_eps(self, name: str) -> Floats:
+        """The epsilon of an AdaIN (``fold``)."""
+        before = convolution_before(name)
+        return self.vector(f"{before}.eps") if before else np.array([NORM_EPS], np.float32)
+
+
+def _affine(found: Moments, eps: Floats, scale: Floats, shift: Floats) -> tuple[Floats, Floats]:
+    """Instance normalisation with the style's scale and shift, as a factor and a summand for each channel."""
+    channels = len(scale)
+    factor = scale / np.sqrt(found.variance[:channels] + eps)
+    return factor.astype(np.float32), (shift - found.mean[:channels] * factor).astype(np.float32)
+
+
+def _leaky(x: Floats, slope: float) -> Floats:
+    """Negative numbers times the slope, in place."""
+    return np.maximum(x, x * np.float32(slope), out=x)
+
+
+class _AdaIN:
+    """An instance normalisation dressed by the style, and a leaky ReLU."""
+
+    def __init__(self, read: _Parameters, name: str) -> None:
+        self.name, self.team, self.eps = name, read.team, read.norm_eps(name)
+
+    def __call__(self, x: Floats, dressed: Dressing) -> Floats:
+        """A new array."""
+        scale, shift = dressed[self.name]
+        panel = self.team.library.panel
+        filled = x if not x.shape[1] % panel else _filled(x, panel)
+        factor, summand = _affine(moments(self.team, np.ascontiguousarray(filled)), self.eps, scale, shift)
+        made = x * factor
+        made += summand
+        return _leaky(made, 0.2)
+
+
+def _filled(x: Floats, panel: int) -> Floats:
+    """Channels up to whole panels, with zeros."""
+    return np.pad(x, ((0, 0), (0, wide(x.shape[1], panel) - x.shape[1])))
+
+
+class _ResBlock:
+    """``graph_layers.Layers.res_block``."""
+
+    def __init__(self, read: _Parameters, key: str) -> None:
+        self.norms = [_AdaIN(read, f"{key}.norm{i}") for i in (1, 2)]
+        self.convs = [read.product(f"{key}.conv1", bare=True), read.product(f"{key}.conv2")]
+        self.beside = read.product(f"{key}.conv1x1") if f"{key}.conv1x1.weight_v" in read.tensors else None
+        self.pool = _Doubling(read, f"{key}.pool") if f"{key}.pool.weight_v" in read.tensors else None
+
+    def __call__(self, x: Floats, dressed: Dressing) -> Floats:
+        """(T, C) to (T or 2 T, C)."""
+        y = self.norms[0](x, dressed)
+        if self.pool:
+            x, y = np.repeat(x, 2, axis=0), self.pool(y)
+        y = self.convs[0](y)[:, : self.convs[0].outputs]
+        y = self.convs[1](self.norms[1](y, dressed))[:, : self.convs[1].outputs]
+        y += self.beside(x)[:, : self.beside.outputs] if self.beside else x
+        y *= np.float32(2**-0.5)
+        return y
+
+
+class _Doubling:
+    """A depthwise transposed convolution, kernel 3, stride 2 (``graph_layers.Layers.double``)."""
+
+    def __init__(self, read: _Parameters, key: str) -> None:
+        weight = to_float32(read.tensors[f"{key}.weight_v"])[:, 0].T * read.vector(f"{key}.scale")
+        self.taps, self.bias = np.ascontiguousarray(weight), read.vector(f"{key}.bias")
+
+    def __call__(self, x: Floats) -> Floats:
+        """(T, C) to (2 T, C)."""
+        made = np.empty((len(x), 2, x.shape[1]), np.float32)
+        made[:, 0] = x * self.taps[1] + self.bias
+        made[:, 1] = x * self.taps[2] + self.bias
+        made[:-1, 1] += x[1:] * self.taps[0]
+        return made.reshape(-1, x.shape[1])
+
+
+class _Generator:
+    """``graph_decoder._generator``."""
+
+    def __init__(self, config: KokoroConfig, read: _Parameters) -> None:
+        net, prefix = config.generator, "decoder.generator."
+        self.rates, count = net.upsample_rates, len(net.resblock_kernel_sizes)
+        self.stages = []
+        for i, rate in enumerate(self.rates):
+            blocks = [
+                _SnakeBlock(read, f"{prefix}resblocks.{i * count + j}", dilations)
+                for j, dilations in enumerate(net.resblock_dilation_sizes)
+            ]
+            self.stages.append(
+                _Stage(
+                    _Upsampling(read, f"{prefix}ups.{i}", rate),
+                    read.product(f"{prefix}noise_convs.{i}"),
+                    math.prod(self.rates[i + 1 :]),
+                    _SnakeBlock(read, f"{prefix}noise_res.{i}", NOISE_DILATIONS),
+                    blocks,
+                )
+            )
+        self.last = read.product(f"{prefix}conv_post")
+        self.slots = _Slots()
+
+    def __call__(self, x: Floats, source: Floats, dressed: Dressing) -> Floats:
+        """(2 F, hidden) and (N, n_fft + 2) to (N, n_fft + 2)."""
+        for i, stage in enumerate(self.stages):
+            x = stage(_leaky(x, 0.1), source, dressed, self.slots, last=i + 1 == len(self.stages))
+        x = self.last(_leaky(x, 0.01)[:, : self.last.inputs])
+        return x[:, : self.last.outputs]
+
+
+class _Slots:
+    """Memory for the activations of a stage, kept for the next utterance: to get it anew takes longer than a norm."""
+
+    COUNT = 4  # what a stage holds at a time
+
+    def __init__(self) -> None:
+        self.held = [np.empty(0, np.float32) for _ in range(self.COUNT)]
+
+    def __call__(self, rows: int, channels: int) -> list[Floats]:
+        """Arrays (rows, channels) with anything in them; what other shapes were handed out is overwritten."""
+        size = rows * channels
+        if len(self.held[0]) < size:
+            self.held = [np.empty(size, np.float32) for _ in range(self.COUNT)]
+        return [slot[:size].reshape(rows, channels) for slot in self.held]
+
+
+class _Stage:
+    """One upsampling of the generator, the excitation at its rate, and the mean of its residual blocks."""
+
+    def __init__(
+        self, up: _Upsampling, listen: Product, rest: int, hear: _SnakeBlock, blocks: list[_SnakeBlock]
+    ) -> None:
+        self.up, self.listen, self.rest, self.hear, self.blocks = up, listen, rest, hear, blocks
+
+    def __call__(self, x: Floats, source: Floats, dressed: Dressing, slots: _Slots, *, last: bool) -> Floats:
+        """(T, C) to (T x rate, C / 2), or one step more in the last stage: ``rest`` columns make one step.
+
+        What is returned lies in a slot, and is a copy where ``last`` doesn't say that nobody needs the slots again.
+        """
+        more = int(last)
+        up, heard, total, between = slots(len(x) * self.up.rate + more, self.up.width)
+        self.up(x, up[more:])
+        if last:  # reflection pad on the left: one more column than hops
+            up[0] = up[2]
+        pad = (0, 0) if last else ((self.rest + 1) // 2,) * 2
+        self.listen(source, 1 if last else self.rest, pad, heard)
+        found = self.hear(heard, moments(self.hear.team, heard), dressed, (total, between), also=up)
+        free, made = [heard, up], None
+        for block in self.blocks:
+            out = free.pop()
+            block(total, found, dressed, (out, between), also=made)
+            if made is not None:
+                free.append(made)
+            made = out
+        assert made is not None
+        made *= np.float32(1 / len(self.blocks))
+        return made if last else made.copy()
+
+
+class _Upsampling:
+    """A transposed convolution as two products: the first half of the new steps hears the step before too, the second
+    the step after (``fold._phases``).
+    """
+
+    def __init__(self, read: _Parameters, key: str, rate: int) -> None:
+        phases = to_float32(read.tensors[f"{key}.phases"]) * read.vector(f"{key}.scale")[:, None]
+        outputs, inputs = len(phases) // rate, phases.shape[1]
+        self.rate, self.width = rate, wide(outputs, read.team.library.panel)
+        weights = np.zeros((3, inputs, rate, self.width), np.float32)
+        weights[..., :outputs] = phases.reshape(rate, outputs, inputs, 3).transpose(3, 2, 0, 1)
+        bias = np.zeros((rate, self.width), np.float32)
+        bias[:, :outputs] = read.vector(f"{key}.phases_bias").reshape(rate, outputs)
+        half = rate // 2
+        self.halves = [
+            Product(read.team, weights[taps, :, steps].reshape(2, inputs, -1), bias[steps].reshape(-1))
+            for taps, steps in ((slice(2), slice(half)), (slice(1, 3), slice(half, rate)))
+        ]
+
+    def __call__(self, x: Floats, out: Floats) -> None:
+        """(T, C) to (T x rate, width)."""
+        x = x[:, : self.halves[0].inputs]
+        rows = out.reshape(len(x), 2, -1)
+        for half, (product, pad) in enumerate(zip(self.halves, ((1, 0), (0, 1)), strict=True)):
+            product(x, 1, pad, rows[:, half])
+
+
+class _SnakeBlock:
+    """``graph_decoder._snake_block``: pairs of dilated convolutions with AdaIN and snake before each."""
+
+    def __init__(self, read: _Parameters, key: str, dilations: tuple[int, ...]) -> None:
+        self.team, self.layers = read.team, []
+        for i, dilation in enumerate(dilations):
+            self.layers.append(
+                [
+                    _SnakeConvolution(read, f"{key}.adain{n}.{i}", f"{key}.alpha{n}.{i}", conv)
+                    for n, conv in (
+                        (1, Convolution(read.team, *read.weight(f"{key}.convs1.{i}", bare=True), dilation)),
+                        (2, Convolution(read.team, *read.weight(f"{key}.convs2.{i}"))),
+                    )
+                ]
+            )
+
+    def __call__(
+        self, x: Floats, found: Moments, dressed: Dressing, out: tuple[Floats, Floats], also: Floats | None = None
+    ) -> Moments:
+        """The block's sum, and ``also`` added to it, in ``out[0]``; ``out[1]`` is overwritten. Moments of the sum."""
+        total, between = out
+        for i, (first, second) in enumerate(self.layers):
+            inner = first(x, found, dressed, between)
+            residual = x
+            if also is not None and i + 1 == len(self.layers):
+                residual = np.add(x, also, out=total)
+            found = second(between, inner, dressed, total, residual)
+            x = total
+        return found
+
+
+class _SnakeConvolution:
+    """AdaIN, snake and convolution: one pass of the kernels."""
+
+    def __init__(self, read: _Parameters, norm: str, alpha: str, convolution: Convolution) -> None:
+        self.norm, self.eps, self.convolution = norm, read.norm_eps(norm), convolution
+        numbers = read.vector(alpha)
+        self.dress = np.zeros((4, convolution.inputs), np.float32)
+        self.dress[2, : len(numbers)] = numbers / np.float32(np.pi)
+        self.dress[3, : len(numbers)] = 1 / numbers
+
+    def __call__(
+        self, x: Floats, found: Moments, dressed: Dressing, out: Floats, residual: Floats | None = None
+    ) -> Moments:
+        """See ``Convolution``; ``found`` are the moments of x."""
+        scale, shift = dressed[self.norm]
+        dress = self.dress.copy()
+        dress[0, : len(scale)], dress[1, : len(scale)] = _affine(found, self.eps, scale, shift)
+        return self.convolution(x, dress, out, residual)

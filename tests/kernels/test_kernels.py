@@ -1,0 +1,243 @@
+"""The kernels beside the same sums in float64, in every register width, and what holds them together."""
+
+import shutil
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sonant.engines import cpu
+from sonant.errors import MissingExtra
+from sonant.kernels import build, library
+from sonant.kernels.convolution import POINTS, Convolution, moments
+from sonant.kernels.product import Product
+from sonant.kernels.team import Team
+
+# Registers of other machines, by plain C: the rules are the same, only slower.
+WIDTHS = {"plain4": ("-DLANES=4", "-DROWS=12", "-Wno-psabi"), "plain16": ("-DLANES=16", "-DROWS=12", "-Wno-psabi")}
+KINDS = [(level, whole) for level in (*build.LEVELS.get(build.machine(), ()), *WIDTHS) for whole in (False, True)]
+ROW_LEVELS, WEIGHT_LEVELS = 4095, 2047  # of kernels.c
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """Two threads' teams by level and dtype."""
+    folder = tmp_path_factory.mktemp("kernels")
+
+    @cache
+    def get(level, whole):
+        if level in WIDTHS:
+            if shutil.which("cc") is None:
+                pytest.skip("no C compiler")
+            path = folder / f"{level}.so"
+            if not path.exists():
+                assert build.compile_to(path, WIDTHS[level]) == ""
+            found = replace(library.open_file(path, level), whole=True)
+        else:
+            if level not in cpu.kernel_levels():
+                pytest.skip(f"this CPU has no {level}")
+            found = library.open_level(level)
+        if whole and not found.whole:
+            pytest.skip("no int16 here")
+        return Team(found, 2, whole=whole)
+
+    return get
+
+
+def snake(x, alpha):
+    return x + np.sin(alpha * x) ** 2 / alpha
+
+
+def direct(x, weights, dilation=1):
+    """(T, inputs) and (outputs, inputs, kernel): the convolution tap by tap."""
+    kernel = weights.shape[2]
+    around = (kernel - 1) // 2 * dilation
+    padded = np.pad(x, ((around, around), (0, 0)))
+    return sum(padded[j * dilation : j * dilation + len(x)] @ weights[:, :, j].T for j in range(kernel))
+
+
+def limit(whole, x, weights):
+    """What a sum of products may be off: six deviations of its roundings, (T, inputs) times (inputs, outputs)."""
+    size, length = np.linalg.norm(x, axis=1).max(), np.linalg.norm(weights, axis=0).max()
+    exact = 2e-7 * size * length
+    if not whole:
+        return exact
+    steps = np.abs(x).max() / ROW_LEVELS * length + np.abs(weights).max() / WEIGHT_LEVELS * size
+    return exact + 6 / np.sqrt(12) * steps
+
+
+def numbers(random, *shape):
+    return random.normal(0, 1, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(("level", "whole"), KINDS)
+@settings(max_examples=25, deadline=None)
+@given(
+    steps=st.integers(1, 400),
+    panels=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    kernel=st.sampled_from([1, 3, 7, 11, 31]),
+    dilation=st.integers(1, 7),
+    parts=st.tuples(st.booleans(), st.booleans()),
+    seed=st.integers(0, 99),
+)
+def test_convolutions(level, whole, opened, steps, panels, kernel, dilation, parts, seed):
+    team, random = opened(level, whole), np.random.default_rng(seed)
+    inputs, outputs = (count * team.library.panel for count in panels)
+    x, weights = numbers(random, steps, inputs), numbers(random, outputs, inputs, kernel)
+    bias, residual = numbers(random, outputs), numbers(random, steps, outputs)
+    scale, shift, alpha = numbers(random, inputs), numbers(random, inputs), random.uniform(0.3, 3, inputs)
+    dress = np.array([scale, shift, alpha / np.pi, 1 / alpha], np.float32)
+    heard = snake(x.astype(np.float64) * scale + shift, alpha)
+    expected = direct(heard, weights.astype(np.float64), dilation)
+    largest = np.abs(expected).max()
+    expected += parts[0] * bias + parts[1] * residual
+    out = residual if parts[1] else np.empty_like(residual)  # in place
+    convolution = Convolution(team, weights, bias if parts[0] else None, dilation)
+    found = convolution(x, dress, out, residual if parts[1] else None)
+    loud = np.full((1, inputs), np.abs(heard).max() * np.sqrt(32))  # a tile's points hold 32 steps
+    assert np.abs(out - expected).max() < limit(whole, loud, weights.reshape(outputs, -1).T) + 2e-6
+    np.testing.assert_allclose(found.mean, out.astype(np.float64).mean(axis=0), atol=1e-6 * (1 + largest))
+    np.testing.assert_allclose(found.variance, out.astype(np.float64).var(axis=0), atol=1e-6 * (1 + largest) ** 2)
+
+
+@pytest.mark.parametrize(("level", "whole"), KINDS)
+@settings(max_examples=25, deadline=None)
+@given(
+    steps=st.integers(5, 500),
+    sizes=st.tuples(st.integers(1, 700), st.integers(1, 70)),
+    taps=st.integers(1, 5),
+    stride=st.integers(1, 4),
+    pad=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    seed=st.integers(0, 99),
+)
+def test_products(level, whole, opened, steps, sizes, taps, stride, pad, seed):
+    team, random = opened(level, whole), np.random.default_rng(seed)
+    inputs, outputs = sizes
+    x, weights, bias = numbers(random, steps, inputs), numbers(random, taps, inputs, outputs), numbers(random, outputs)
+    padded = np.pad(x.astype(np.float64), (pad, (0, 0)))
+    rows = (len(padded) - taps) // stride + 1
+    windows = [padded[tap : tap + (rows - 1) * stride + 1 : stride] for tap in range(taps)]
+    expected = sum(window @ weights[tap].astype(np.float64) for tap, window in enumerate(windows))
+    product = Product(team, weights, bias)
+    made = product(x, stride, pad)
+    off = np.abs(made[:, :outputs] - expected - bias).max()
+    assert off < limit(whole, np.concatenate(windows, axis=1), weights.reshape(-1, outputs)) + 2e-6
+    assert not made[:, outputs:].any()
+    wider = np.full((rows, product.width + 8), 7, np.float32)
+    product(x, stride, pad, wider[:, : product.width])
+    np.testing.assert_array_equal(wider[:, : product.width], made)
+    assert (wider[:, product.width :] == 7).all()
+
+
+@pytest.mark.parametrize(("level", "whole"), KINDS)
+def test_a_pad_of_none_keeps_the_count(level, whole, opened):
+    team, random = opened(level, whole), np.random.default_rng(0)
+    x, weights = numbers(random, 40, 6), numbers(random, 5, 3, 6).transpose(1, 2, 0)
+    made = Product(team, np.ascontiguousarray(weights))(x)[:, :5]
+    np.testing.assert_allclose(made, direct(x, weights.transpose(2, 1, 0)), atol=0.02)
+
+
+@pytest.mark.parametrize(("level", "whole"), KINDS)
+def test_numbers_that_round_badly(level, whole, opened):
+    """Rows of zeros, a huge number beside tiny ones, and the largest sums that 32 bits can hold."""
+    team = opened(level, whole)
+    x = np.zeros((9, 256), np.float32)
+    x[1], x[2, 0], x[2, 1:], x[3], x[4] = 1, 1e30, 1, -1, 1e-30
+    weights = np.ones((1, 256, 3), np.float32)
+    weights[:, :, 1], weights[:, :, 2] = -1, 0
+    made = Product(team, weights)(x)[:, :3]
+    expected = x.astype(np.float64).sum(axis=1)[:, None] * np.array([1, -1, 0])
+    np.testing.assert_allclose(made, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("level", "whole"), KINDS)
+def test_moments_survive_a_large_mean(level, whole, opened):
+    team, random = opened(level, whole), np.random.default_rng(0)
+    x = (random.normal(0, 1, (10001, team.library.panel)) + 3000).astype(np.float32)
+    found = moments(team, x)
+    np.testing.assert_allclose(found.mean, x.astype(np.float64).mean(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(found.variance, x.astype(np.float64).var(axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("level", "whole"), KINDS)
+def test_not_a_bit_depends_on_who_was_first(level, whole, opened):
+    team, random = opened(level, whole), np.random.default_rng(0)
+    channels = team.library.panel
+    x = numbers(random, 9000, channels)
+    convolution = Convolution(team, numbers(random, channels, channels, 3), None, 5)
+    dress, out = np.abs(numbers(random, 4, channels)), np.empty_like(x)
+    runs = [(convolution(x, dress, out), moments(team, out), out.copy()) for _ in range(8)]
+    for inner, outer, made in runs[1:]:
+        np.testing.assert_array_equal(made, runs[0][2])
+        for found, first in ((inner, runs[0][0]), (outer, runs[0][1])):
+            np.testing.assert_array_equal(found.mean, first.mean)
+            np.testing.assert_array_equal(found.variance, first.variance)
+
+
+def test_what_a_convolution_reads(opened):
+    """The guard of its arithmetic: each weight that is read is multiplied once for a tile, 48 for 33 - kernel steps."""
+    level = next(iter(cpu.kernel_levels()), None)
+    if level is None:
+        pytest.skip("no kernels for this CPU")
+    team = opened(level, False)
+    channels = 2 * team.library.panel
+    made = Convolution(team, np.zeros((channels, channels, 11), np.float32))
+    assert made.weights.size == 3 * POINTS * channels**2 == 48 * channels**2
+    narrow = Team(team.library, 1, whole=True)
+    if team.library.whole:
+        assert Convolution(narrow, np.zeros((channels, channels, 11), np.float32)).weights.nbytes == 96 * channels**2
+
+
+@settings(max_examples=200, deadline=None)
+@given(total=st.integers(0, 1000), most=st.integers(1, 300), size=st.integers(1, 5))
+def test_a_team_does_everything_once(total, most, size):
+    team, done = Team(replace_library(), size), []
+    team.share(total, most, lambda member, begin, end: done.append((begin, end, member)))
+    covered = [place for begin, end, _ in sorted(done) for place in range(begin, end)]
+    assert covered == list(range(total))
+    assert all(0 < end - begin <= most and member < size for begin, end, member in done)
+
+
+def test_a_team_tells_what_went_wrong():
+    team = Team(replace_library(), 3)
+
+    def work(_member, begin, _end):
+        if begin >= 5:
+            raise ValueError(f"at {begin}")
+
+    with pytest.raises(ValueError, match="at "):
+        team.share(9, 1, work)
+    team.share(9, 1, lambda *_: None)  # and goes on
+
+
+def replace_library():
+    """A library that nobody calls."""
+    return library.Library("none", 8, False, None)
+
+
+def test_missing_and_stale_libraries_say_what_to_do(tmp_path, monkeypatch):
+    with pytest.raises(MissingExtra, match=r"weren't compiled; install sonant again"):
+        library.open_file(tmp_path / "kernels-avx2.so", "avx2")
+    (tmp_path / "kernels-avx2.so").write_bytes(b"no library")
+    with pytest.raises(MissingExtra, match=r"can't be opened .*; install sonant again"):
+        library.open_file(tmp_path / "kernels-avx2.so", "avx2")
+    level = next(iter(cpu.kernel_levels()), None)
+    if level is not None and build.file_of(level).is_file():
+        monkeypatch.setattr(build, "digest", lambda: "another")
+        with pytest.raises(MissingExtra, match="from another source"):
+            library.open_file(build.file_of(level), level)
+
+
+def test_no_compiler_is_said_not_raised(tmp_path, monkeypatch):
+    monkeypatch.setenv("CC", str(tmp_path / "nothing"))
+    assert "can't be run" in build.compile_to(tmp_path / "out.so", ())
+    monkeypatch.delenv("CC")
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    assert build.compile_to(tmp_path / "out.so", ()) == "there is no C compiler"
+    monkeypatch.setattr(build, "machine", lambda: "z80")
+    assert build.build() == "there are no kernels for z80"
+    assert not list(Path(tmp_path).iterdir())
