@@ -35,7 +35,7 @@ format: .venv-dev/ready
 templates: .venv-dev/ready  ## freeze the graphs of every catalog size (spec/graphs.json)
 	$(DEV)/python scripts/make_templates.py
 
-KERNELS := src/sonant/kernels/kernels.c src/sonant/kernels/build.py hatch_build.py
+KERNELS := $(wildcard src/sonant/kernels/*.[ch]) src/sonant/kernels/build.py hatch_build.py
 
 .venv/ready: pyproject.toml $(KERNELS)
 	$(PYTHON) -m venv .venv

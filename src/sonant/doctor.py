@@ -79,7 +79,7 @@ def _dtypes(engine: str) -> tuple[tuple[str, str], ...]:
     if engine != "openvino":
         return (("every family", "float32: what this engine computes in"),) if engine else ()
     dtype, reason = cpu.auto_dtype()
-    whisper = cpu.whisper_dtypes()
+    whisper = own_kernels.whisper_dtypes()
     return (
         ("kokoro", ": ".join(own_kernels.speech_dtype())),
         ("whisper", f"encoder {whisper.encoder}, decoder {whisper.decoder}: {whisper.reason}"),

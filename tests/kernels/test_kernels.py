@@ -1,5 +1,6 @@
 """The kernels beside the same sums in float64, in every register width, and what holds them together."""
 
+import math
 import shutil
 from dataclasses import replace
 from functools import cache
@@ -13,14 +14,15 @@ from hypothesis import strategies as st
 from sonant.engines import cpu
 from sonant.errors import MissingExtra
 from sonant.kernels import build, library
+from sonant.kernels.attention import attend
 from sonant.kernels.convolution import POINTS, Convolution, moments
-from sonant.kernels.product import Product
+from sonant.kernels.product import GELU, PLAIN, Dress, Product, frame, put_on
 from sonant.kernels.team import Team
 
 # Registers of other machines, by plain C: the rules are the same, only slower.
 WIDTHS = {"plain4": ("-DLANES=4", "-DROWS=12", "-Wno-psabi"), "plain16": ("-DLANES=16", "-DROWS=12", "-Wno-psabi")}
 KINDS = [(level, whole) for level in (*build.LEVELS.get(build.machine(), ()), *WIDTHS) for whole in (False, True)]
-ROW_LEVELS, WEIGHT_LEVELS = 4095, 2047  # of kernels.c
+ROW_LEVELS, WEIGHT_LEVELS = 4095, 4095  # of products.c; a row has more where its sums allow
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def direct(x, weights, dilation=1):
 def limit(whole, x, weights):
     """What a sum of products may be off: six deviations of its roundings, (T, inputs) times (inputs, outputs)."""
     size, length = np.linalg.norm(x, axis=1).max(), np.linalg.norm(weights, axis=0).max()
-    exact = 2e-7 * size * length
+    exact = 4e-7 * size * length  # six roundings of a sum that is that large
     if not whole:
         return exact
     steps = np.abs(x).max() / ROW_LEVELS * length + np.abs(weights).max() / WEIGHT_LEVELS * size
@@ -131,6 +133,93 @@ def test_products(level, whole, opened, steps, sizes, taps, stride, pad, seed):
     product(x, stride, pad, wider[:, : product.width])
     np.testing.assert_array_equal(wider[:, : product.width], made)
     assert (wider[:, product.width :] == 7).all()
+
+
+def attended(queries, keys, values, heads):
+    """Softmax attention in float64."""
+    parts = (
+        part.astype(np.float64).reshape(len(part), heads, -1).transpose(1, 0, 2) for part in (queries, keys, values)
+    )
+    queries, keys, values = parts
+    scores = np.exp(queries @ keys.transpose(0, 2, 1) - (queries @ keys.transpose(0, 2, 1)).max(axis=2, keepdims=True))
+    made = scores / scores.sum(axis=2, keepdims=True) @ values
+    return made.transpose(1, 0, 2).reshape(made.shape[1], -1)
+
+
+@pytest.mark.parametrize(("level", "whole"), KINDS)
+@settings(max_examples=20, deadline=None)
+@given(
+    steps=st.integers(1, 300),
+    heads=st.integers(1, 4),
+    size=st.integers(1, 80),
+    loud=st.sampled_from([0.1, 1.0, 30.0]),
+    seed=st.integers(0, 99),
+)
+def test_attention(level, whole, opened, steps, heads, size, loud, seed):
+    team, random = opened(level, whole), np.random.default_rng(seed)
+    joined = numbers(random, steps, 3 * heads * size + 5)  # rows stand apart, as in one product of all three
+    queries, keys, values = (joined[:, part * heads * size : (part + 1) * heads * size] for part in range(3))
+    queries *= loud / np.sqrt(size)
+    scores = np.abs(queries).max() * np.abs(keys).max() * size
+    found = attend(team, queries, keys, values, heads)
+    right = attended(queries, keys, values, heads)
+    # a score that is off by so much makes its weight wrong by as large a share
+    assert np.abs(found - right).max() < (3e-5 + (2e-4 if whole else 2e-7) * scores) * np.abs(values).max()
+
+
+@pytest.mark.parametrize(("level", "whole"), KINDS)
+@pytest.mark.parametrize("channels", [1, 7, 8, 61, 512])
+def test_what_is_done_on_the_way_into_a_product(level, whole, opened, channels):
+    team, random = opened(level, whole), np.random.default_rng(channels)
+    x = 3 * numbers(random, 50, channels + 3)[:, :channels]
+    scale, shift = numbers(random, channels), numbers(random, channels)
+    wide = x.astype(np.float64)
+    centred = wide - wide.mean(axis=1, keepdims=True)
+    expected = [
+        (Dress("norm", 1e-5, scale, shift), centred / np.sqrt(wide.var(axis=1, keepdims=True) + 1e-5) * scale + shift),
+        (Dress("leaky", 0.2, scale, shift), np.where((wide * scale + shift) > 0, 1, 0.2) * (wide * scale + shift)),
+        (GELU, wide * (1 + np.vectorize(math.erf)(wide / np.sqrt(2))) / 2),
+        (PLAIN, wide),
+    ]
+    for dress, right in expected:
+        np.testing.assert_allclose(put_on(team, x, dress), right, atol=4e-6 * np.abs(right).max())
+        steps = frame(team, x, dress, (1, 2))
+        found = steps.numbers.astype(np.float64) * (1 if steps.scales is None else steps.scales[:, None])
+        near = 1e-4 if whole else 4e-6
+        np.testing.assert_allclose(found[1:-2, :channels], right, atol=near * np.abs(right).max())
+        assert not found[[0, -2, -1]].any()
+        assert not found[:, channels:].any()
+
+
+@pytest.mark.parametrize(("level", "whole"), KINDS)
+def test_rows_as_exact_as_their_sums_allow(level, whole, opened):
+    """A row with one loud number has all of 32767 levels; sums of the loudest rows still fit 32 bits."""
+    if not whole:
+        pytest.skip("float32 has no levels")
+    team, random = opened(level, whole), np.random.default_rng(0)
+    rows = np.stack([numbers(random, 256), np.ones(256, np.float32), np.sign(numbers(random, 256))])
+    rows[0, 3] = 50
+    steps = frame(team, rows)
+    assert np.abs(steps.numbers[0]).max() == 32767
+    sums = np.abs(steps.numbers.astype(np.int64)).sum(axis=1)
+    assert (sums * WEIGHT_LEVELS < 2**31).all()
+    assert (sums[1:] * WEIGHT_LEVELS > 0.999 * 2**31).all()
+
+
+@pytest.mark.parametrize(("level", "whole"), KINDS)
+def test_products_add_to_what_is_there_and_split_into_groups(level, whole, opened):
+    team, random = opened(level, whole), np.random.default_rng(0)
+    panel = team.library.panel
+    x, weights, bias = numbers(random, 30, 300), numbers(random, 1, 300, 4 * panel), numbers(random, 4 * panel)
+    product = Product(team, weights, bias)
+    made = product(x)
+    there = numbers(random, 30, 4 * panel)
+    out = there.copy()
+    product(x, out=out, more=True)
+    np.testing.assert_allclose(out, there + made, atol=1e-4)
+    groups = np.empty((2, 30, 2 * panel), np.float32)
+    product(frame(team, x), out=groups)
+    np.testing.assert_array_equal(groups.transpose(1, 0, 2).reshape(30, -1), made)
 
 
 @pytest.mark.parametrize(("level", "whole"), KINDS)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from whisper_nets import WHISPERS, features, whisper_folder
 
+from sonant.engines import cpu, own_kernels
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import HEARING_DTYPES, open_engine
 from sonant.engines.engine_openvino import runtime
@@ -13,7 +14,7 @@ from sonant.errors import BadInput, UnsupportedCheckpoint
 from sonant.weights.checkpoint import Checkpoint
 
 ENGINES = ["openvino-float32", "openvino-bfloat16", "openvino-int8", "onnxruntime-float32", "onnxruntime-int8"]
-ENGINES += ["torch-bfloat16"]
+ENGINES += ["openvino-int16", "torch-bfloat16"]
 EXACT = ["torch-float32", "openvino-float32", "onnxruntime-float32"]  # whose batches must give what their rows give
 
 
@@ -36,6 +37,8 @@ def open_named(checkpoint, name):
     engine, dtype = name.split("-")
     if name == "openvino-bfloat16" and not has_bfloat16():
         pytest.skip("this CPU has no bfloat16 arithmetic")
+    if dtype == "int16" and own_kernels.find("int16") is None:
+        pytest.skip(own_kernels.missing())
     return open_engine(checkpoint, EngineOptions(engine, dtype=dtype))
 
 
@@ -215,5 +218,26 @@ def test_what_recognition_has_is_what_its_engines_take(tiny_whispers, tmp_path, 
                 with pytest.raises(BadInput, match="no bfloat16 arithmetic"):
                     open_engine(tiny, options)
                 continue
+            if dtype == "int16" and own_kernels.find("int16") is None:
+                with pytest.raises(BadInput, match="needs sonant's kernels"):
+                    open_engine(tiny, options)
+                continue
             opened = open_engine(tiny, options)
             assert np.isfinite(opened.step(opened.fork(opened.encode(heard), [0]), np.array([[1, 2]]))).all()
+
+
+def test_the_kernels_hear_each_window_alone(tiny_whispers, opened):
+    engine, given = opened("distilled", "openvino-int16"), features(tiny_whispers["distilled"], 3)
+    together = engine.encode(given).cross
+    for window in range(3):
+        for found, right in zip(engine.encode(given[window : window + 1]).cross, together, strict=True):
+            np.testing.assert_array_equal(found[0], right[window])
+
+
+def test_without_kernels_int16_is_refused_and_auto_encodes_in_float32(tiny_whispers, monkeypatch):
+    tiny = tiny_whispers["multilingual"]
+    monkeypatch.setattr(cpu, "kernel_levels", list)
+    monkeypatch.setattr(cpu, "whisper_dtypes", lambda: cpu.Dtypes("float32", "float32", "a test"))
+    with pytest.raises(BadInput, match=r"int16 needs sonant's kernels: .*allowed here: auto, float32, int8"):
+        open_engine(tiny, EngineOptions("openvino", dtype="int16"))
+    assert ", float32 (a test)" in open_engine(tiny, EngineOptions("openvino")).description

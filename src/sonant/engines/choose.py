@@ -31,7 +31,7 @@ SPEECH_DTYPES = {
     "torch": ("auto", "float32", "bfloat16", "float16"),
 }
 HEARING_DTYPES = {  # of Whisper and wav2vec 2.0
-    "openvino": ("auto", "float32", "bfloat16", "int8"),
+    "openvino": SPEECH_DTYPES["openvino"],
     "onnxruntime": (*SPEECH_DTYPES["onnxruntime"], "int8"),
     "torch": SPEECH_DTYPES["torch"],
 }

@@ -1,9 +1,9 @@
-"""Kokoro's decoder by our own kernels, where they were compiled and the CPU has what they need."""
+"""Kokoro's decoder and Whisper's encoder by our own kernels, where they were compiled and the CPU has what it takes."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -17,10 +17,12 @@ from sonant.kernels.team import Team
 from sonant.models.kokoro import fold, names
 from sonant.models.kokoro.config import KokoroConfig
 from sonant.models.kokoro.net_kernels import Decoder
+from sonant.models.whisper.config import WhisperConfig
+from sonant.models.whisper.net_kernels import Encoder
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
 
-__all__ = ["find", "missing", "open_decoder", "speech_dtype"]
+__all__ = ["find", "missing", "open_decoder", "open_encoder", "speech_dtype", "whisper_dtypes"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -50,6 +52,15 @@ def speech_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
     return dtype, reason
 
 
+def whisper_dtypes() -> cpu.Dtypes:
+    """What "auto" means for Whisper."""
+    chosen = cpu.whisper_dtypes()
+    if chosen.encoder == "float32" and (found := next(_libraries(), None)) and found.whole:
+        words = f"sonant's kernels ({found.level}) for the encoder, a quarter of the weights to read for each token"
+        return cpu.Dtypes("int16", chosen.decoder, words)
+    return chosen
+
+
 def missing() -> str:
     """Why no kernels can be used, in words."""
     said = "sonant has no kernels for it"
@@ -66,6 +77,26 @@ def _libraries() -> Iterator[Library]:
     for level in cpu.kernel_levels():
         with contextlib.suppress(MissingExtra):  # ``missing`` says why
             yield open_level(level)
+
+
+def open_encoder(config: WhisperConfig, tensors: Mapping[str, Tensor], team: Team) -> KernelEncoder:
+    """Pack a Whisper's weights; the file's pages are given back."""
+    parts = [one for key, one in tensors.items() if key.startswith("model.encoder.") or ".encoder_attn." in key]
+    with pages.forgetting([pages.array_of(one) for one in parts]):
+        return KernelEncoder(Encoder(config, tensors, team))
+
+
+class KernelEncoder:
+    """Whisper's encoder, one window after the other."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder, self.lock = encoder, Lock()  # one window has all cores
+
+    def __call__(self, features: NDArray[np.float32], cross: Sequence[NDArray[np.float32]]) -> None:
+        """(B, n_mels, T) log-mel to keys and values (B, H, F, E) of each decoder layer in turn, which are written."""
+        for window, heard in enumerate(features):
+            with self.lock:
+                self.encoder(heard, [array[window] for array in cross])
 
 
 def open_decoder(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], team: Team) -> KernelDecoder:

@@ -1,4 +1,4 @@
-"""Compiles ``kernels.c`` for each instruction set of this kind of machine.
+"""Compiles the kernels for each instruction set of this kind of machine.
 
 Run by the package's build (``hatch_build.py``), which has nothing installed: nothing of sonant is imported here.
 """
@@ -15,9 +15,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["LEVELS", "SOURCE", "build", "compile_to", "digest", "file_of", "machine"]
+__all__ = ["LEVELS", "SOURCES", "build", "compile_to", "digest", "file_of", "machine"]
 
-SOURCE = Path(__file__).with_name("kernels.c")
+FOLDER = Path(__file__).parent
+SOURCES = ("attention.c", "convolutions.c", "products.c")
+HEADERS = ("products.h", "vectors.h")
 FLAGS = ("-O2", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno")
 LEVELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # machine: level: flags, the best level first
     "x86_64": {
@@ -37,12 +39,13 @@ def machine() -> str:
 
 def digest() -> str:
     """Of what a library is compiled from."""
-    return hashlib.sha256(SOURCE.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:16]
+    parts = (FOLDER / name for name in (*SOURCES, *HEADERS, Path(__file__).name))
+    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:16]
 
 
 def file_of(level: str) -> Path:
     """Where the library of a level lies."""
-    return SOURCE.with_name(f"kernels-{level}.{'dll' if sys.platform == 'win32' else 'so'}")
+    return FOLDER / f"kernels-{level}.{'dll' if sys.platform == 'win32' else 'so'}"
 
 
 def build() -> str:
@@ -64,7 +67,8 @@ def compile_to(target: Path, flags: Sequence[str]) -> str:
         return "there is no C compiler"
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
-        command = [*compiler.split(), *FLAGS, *flags, f'-DSOURCE="{digest()}"', str(SOURCE), "-o", str(made)]
+        sources = [str(FOLDER / name) for name in SOURCES]
+        command = [*compiler.split(), *FLAGS, *flags, f'-DSOURCE="{digest()}"', *sources, "-o", str(made)]
         try:
             ran = subprocess.run(command, capture_output=True, text=True, check=False)
         except OSError as error:

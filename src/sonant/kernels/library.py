@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sonant.errors import MissingExtra
 from sonant.kernels import build
 
-__all__ = ["Floats", "Library", "Rows", "Shape", "address", "open_file", "open_level", "wide"]
+__all__ = ["Dressed", "Floats", "Heads", "Library", "Rows", "Shape", "address", "open_file", "open_level", "wide"]
 
 Floats = NDArray[np.float32]
 INT = ctypes.c_int64
@@ -22,7 +22,7 @@ POINTER = ctypes.c_void_p
 
 
 class Shape(ctypes.Structure):
-    """``convolution`` of kernels.c; pointers are addresses of float32 arrays that the caller keeps."""
+    """``convolution`` of convolutions.c; pointers are addresses of arrays that the caller keeps."""
 
     _fields_ = (
         *((name, POINTER) for name in ("x", "dress", "weights", "scales", "bias", "residual", "out")),
@@ -31,11 +31,27 @@ class Shape(ctypes.Structure):
 
 
 class Rows(ctypes.Structure):
-    """``product`` of kernels.c."""
+    """``product`` of products.c."""
 
     _fields_ = (
         *((name, POINTER) for name in ("inputs", "input_scales", "weights", "weight_scales", "bias", "out")),
-        *((name, INT) for name in ("stride", "taps", "depth", "out_row")),
+        *((name, INT) for name in ("stride", "taps", "depth", "panels", "out_row", "group", "group_step", "more")),
+    )
+
+
+class Dressed(ctypes.Structure):
+    """``dress`` of products.c."""
+
+    _fields_ = (("scale", POINTER), ("shift", POINTER), ("number", ctypes.c_float), ("kind", ctypes.c_int32))
+
+
+class Heads(ctypes.Structure):
+    """``attention`` of attention.c."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("queries", "keys", "values", "out")),
+        *((name, POINTER) for name in ("packed", "packed_scales", "packed_values")),
+        *((name, INT) for name in ("rows", "heads", "size", "row", "out_row")),
     )
 
 
@@ -88,7 +104,9 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_source.restype = ctypes.c_char_p
     if functions.sonant_source().decode() != build.digest():
         raise MissingExtra(f"sonant's kernels for {level} were compiled from another source; {again}")
-    functions.sonant_round_rows.argtypes = [POINTER, INT, INT, INT, POINTER, INT, POINTER]
+    functions.sonant_frame.argtypes = [POINTER, INT, INT, POINTER, INT, INT, POINTER, POINTER, INT, POINTER]
+    functions.sonant_pack_heads.argtypes = functions.sonant_attend.argtypes = [POINTER, INT, INT, POINTER]
+    functions.sonant_attend_space.argtypes = [POINTER]
     functions.sonant_round_panels.argtypes = [POINTER, INT, INT, INT, POINTER, POINTER]
     functions.sonant_multiply.argtypes = [POINTER, INT, INT, INT, INT]
     functions.sonant_moments.argtypes = [POINTER, INT, INT, INT, POINTER]
@@ -96,6 +114,6 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_convolve.argtypes = [POINTER, INT, INT, POINTER, POINTER]
     functions.sonant_tiles.argtypes = [POINTER]
     functions.sonant_space.argtypes = [POINTER, INT]
-    for name in ("sonant_tiles", "sonant_space", "sonant_panel", "sonant_whole"):
+    for name in ("sonant_tiles", "sonant_space", "sonant_attend_space", "sonant_panel", "sonant_whole"):
         getattr(functions, name).restype = INT
     return Library(level, int(functions.sonant_panel()), bool(functions.sonant_whole()), functions)

@@ -3,17 +3,64 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.kernels.library import Floats, Rows, address, wide
+from sonant.kernels.library import Dressed, Floats, Rows, address, wide
 from sonant.kernels.team import Team
 
-__all__ = ["Product", "round_panels"]
+__all__ = ["GELU", "PLAIN", "Dress", "Product", "Steps", "frame", "put_on", "round_panels"]
 
-ROWS_AT_ONCE = 96  # HIGH of kernels.c: rows that read a panel of weights together
+ROWS_AT_ONCE = 96  # HIGH of products.c: rows that read a panel of weights together
+DEEP = 256  # of products.h: inputs that are multiplied at a time
+FRAMED_AT_ONCE = 256  # rows
+MOST_LANES = 16  # floats of the longest register
+KINDS = ("plain", "leaky", "norm", "gelu")  # in the order of products.c
+
+
+@dataclass(frozen=True, slots=True)
+class Dress:
+    """What is done to a step before it is multiplied.
+
+    Attributes:
+        kind: "leaky": times scale, plus shift, then negative numbers times ``number``; "norm": over the channels
+            (LayerNorm, with ``number`` as epsilon), then scale and shift; "gelu": GELU by the error function; "plain".
+        number: see there.
+        scale: (channels,).
+        shift: (channels,).
+    """
+
+    kind: Literal["plain", "leaky", "norm", "gelu"]
+    number: float = 0.0
+    scale: Floats | None = None
+    shift: Floats | None = None
+
+    def given(self) -> tuple[Dressed, list[Floats]]:
+        """As the kernels read it, and the arrays that must live as long."""
+        rows = [_filled(row) for row in (self.scale, self.shift) if row is not None]
+        scale, shift = map(address, rows or (None, None))
+        return Dressed(scale, shift, self.number, KINDS.index(self.kind)), rows
+
+
+PLAIN, GELU = Dress("plain"), Dress("gelu")
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Steps as a product reads them: (T, inputs) float32, or int16 with a scale for each step."""
+
+    numbers: NDArray[Any]
+    scales: Floats | None
+
+
+def _filled(row: Floats) -> Floats:
+    """Up to whole registers, with zeros."""
+    out = np.zeros(wide(len(row), MOST_LANES), np.float32)
+    out[: len(row)] = row
+    return out
 
 
 class Product:
@@ -31,54 +78,95 @@ class Product:
         panel = team.library.panel
         self.depth = wide(inputs, 2) if team.whole else inputs  # int16 is multiplied in pairs
         self.width = wide(outputs, panel)
-        filled = np.zeros((taps, self.depth, self.width), np.float32)
-        filled[:, :inputs, :outputs] = weights
-        panels = filled.reshape(taps, self.depth, -1, panel).transpose(2, 0, 1, 3)  # (panels, taps, depth, panel)
-        self.weights, self.scales = round_panels(team, np.ascontiguousarray(panels))
+        filled = np.zeros((taps, self.depth, self.width // panel, panel), np.float32)
+        filled.reshape(taps, self.depth, -1)[:, :inputs, :outputs] = weights
+        parts = [filled[tap, k : k + DEEP] for tap in range(taps) for k in range(0, self.depth, DEEP)]
+        made = [round_panels(team, np.ascontiguousarray(part.transpose(1, 0, 2))) for part in parts]
+        self.weights = np.concatenate([part.reshape(-1) for part, _ in made])
+        self.scales = (
+            np.concatenate([scales.reshape(-1) for _, scales in made if scales is not None]) if team.whole else None
+        )
         self.bias = np.zeros(self.width, np.float32)
         self.bias[:outputs] = 0 if bias is None else bias
 
     def __call__(
-        self, x: Floats, stride: int = 1, pad: tuple[int, int] | None = None, out: Floats | None = None
+        self,
+        x: Floats | Steps,
+        stride: int = 1,
+        pad: tuple[int, int] | None = None,
+        out: Floats | None = None,
+        dress: Dress = PLAIN,
+        *,
+        more: bool = False,
     ) -> Floats:
         """(T, inputs) to (rows, outputs, filled up to whole panels with zeros).
 
         Args:
-            x: steps.
+            x: steps; framed ones are taken as they are.
             stride: steps from row to row.
             pad: steps of silence before and after; None for as many as keep the count.
-            out: where the rows go; only they have to be whole in memory.
+            out: where the rows go; only they have to be whole in memory. (groups, rows, size) puts so many outputs
+                behind each other, whole panels.
+            dress: done to each step first.
+            more: add to what ``out`` holds.
         """
-        before, after = ((self.taps - 1) // 2, self.taps // 2) if pad is None else pad
-        steps, scales = self._framed(x, before, after)
-        rows = (len(steps) - self.taps) // stride + 1
+        if isinstance(x, Steps):
+            steps = x
+        else:
+            around = ((self.taps - 1) // 2, self.taps // 2) if pad is None else pad
+            assert x.shape[1] == self.inputs
+            steps = frame(self.team, x, dress, around)
+        rows = (len(steps.numbers) - self.taps) // stride + 1
         if out is None:
             out = np.empty((rows, self.width), np.float32)
-        assert out.shape == (rows, self.width)
-        parts = (steps, scales, self.weights, self.scales, self.bias, out)
-        given = Rows(*map(address, parts), stride, self.taps, self.depth, out.strides[0] // out.itemsize)
+        grouped = out if out.ndim == 3 else out[None]
+        panels, panel = self.width // self.team.library.panel, self.team.library.panel
+        assert grouped.shape == (self.width // grouped.shape[2], rows, grouped.shape[2])
+        assert not grouped.shape[2] % panel
+        steps_to = [step // out.itemsize for step in grouped.strides]
+        layout = steps_to[1], grouped.shape[2] // panel, steps_to[0], int(more)
+        parts = (steps.numbers, steps.scales, self.weights, self.scales, self.bias, out)
+        given = Rows(*map(address, parts), stride, self.taps, self.depth, panels, *layout)
         where, multiply = ctypes.addressof(given), self.team.library.functions.sonant_multiply
-        panels = self.width // self.team.library.panel
         if rows >= 2 * self.team.size * ROWS_AT_ONCE:
             self.team.share(rows, ROWS_AT_ONCE, lambda _, begin, end: multiply(where, begin, end, 0, panels))
         else:  # each member reads its own part of the weights
             self.team.share(panels, panels, lambda _, begin, end: multiply(where, 0, rows, begin, end))
         return out
 
-    def _framed(self, x: Floats, before: int, after: int) -> tuple[NDArray[Any], Floats | None]:
-        """The steps between silence; in int16 with a scale for each."""
-        if not self.team.whole:
-            kept = not before and not after and x.flags.c_contiguous
-            return x if kept else np.pad(x, ((before, after), (0, 0))), None
-        x = np.ascontiguousarray(x)
-        steps = np.empty((before + len(x) + after, self.depth), np.int16)
-        scales = np.zeros(len(steps), np.float32)
-        steps[:before] = steps[before + len(x) :] = 0
-        given = x.ctypes.data, self.inputs
-        made = steps[before:].ctypes.data, self.depth, scales[before:].ctypes.data
-        round_rows = self.team.library.functions.sonant_round_rows
-        self.team.share(len(x), len(x), lambda _, begin, end: round_rows(*given, begin, end, *made))
-        return steps, scales
+
+def frame(team: Team, x: Floats, dress: Dress = PLAIN, pad: tuple[int, int] = (0, 0)) -> Steps:
+    """(T, channels), dressed, between steps of silence, as the team's products read it."""
+    if not team.whole and dress is PLAIN and not any(pad) and x.flags.c_contiguous:
+        return Steps(x, None)
+    steps = len(x) + sum(pad)
+    numbers = np.empty((steps, wide(x.shape[1], 2) if team.whole else x.shape[1]), np.int16 if team.whole else x.dtype)
+    scales = np.zeros(steps, np.float32) if team.whole else None
+    numbers[: pad[0]] = numbers[steps - pad[1] :] = 0
+    _dress_to(team, x, dress, numbers[pad[0] :], None if scales is None else scales[pad[0] :])
+    return Steps(numbers, scales)
+
+
+def put_on(team: Team, x: Floats, dress: Dress) -> Floats:
+    """(T, channels), dressed, as float32."""
+    out = np.empty(x.shape, np.float32)
+    _dress_to(team, x, dress, out, None)
+    return out
+
+
+def _dress_to(team: Team, x: Floats, dress: Dress, out: NDArray[Any], scales: Floats | None) -> None:
+    channels = x.shape[1]
+    assert channels == 1 or x.strides[1] == x.itemsize
+    how, held = dress.given()
+    given = x.ctypes.data, x.strides[0] // x.itemsize, channels, ctypes.addressof(how)
+    made = out.ctypes.data, out.shape[1], address(scales)
+    kernel, floats = team.library.functions.sonant_frame, wide(channels, MOST_LANES)
+
+    def work(member: int, begin: int, end: int) -> None:
+        kernel(*given, begin, end, team.space(member, floats).ctypes.data, *made)
+
+    team.share(len(x), FRAMED_AT_ONCE, work)
+    del held
 
 
 def round_panels(team: Team, panels: Floats) -> tuple[NDArray[Any], Floats | None]:

@@ -20,7 +20,7 @@ from sonant.weights.tensors import Tensor
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["Bound", "Compiled", "Plan", "compile_model", "core", "keep_narrow", "plan", "read"]
+__all__ = ["Bound", "Compiled", "Plan", "check_device", "compile_model", "core", "keep_narrow", "plan", "read"]
 
 DECOMPRESSION = "decompression_0"  # OpenVINO's mark (ov::mark_as_decompression): name and version of the attribute
 LARGE = 500_000_000  # bytes; an inference over so many takes seconds
@@ -109,6 +109,12 @@ def has_bfloat16() -> bool:
     return found.bfloat16 if found.known else "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
+def check_device(options: EngineOptions) -> None:
+    """Refuse a device that this engine doesn't have."""
+    if options.device not in ("auto", "cpu"):
+        raise BadInput(f"the openvino engine runs on the CPU; device {options.device!r} needs --engine torch")
+
+
 def plan(options: EngineOptions, group: int = 0) -> Plan:
     """Dtype and compile properties for these options.
 
@@ -120,8 +126,7 @@ def plan(options: EngineOptions, group: int = 0) -> Plan:
     Raises:
         BadInput: a device or dtype that this engine doesn't have.
     """
-    if options.device not in ("auto", "cpu"):
-        raise BadInput(f"the openvino engine runs on the CPU; device {options.device!r} needs --engine torch")
+    check_device(options)
     dtype, reason = options.dtype, "asked for"
     if dtype == "auto":
         dtype, reason = cpu.auto_dtype(has_bfloat16())

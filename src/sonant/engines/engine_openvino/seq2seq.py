@@ -1,4 +1,7 @@
-"""Whisper in OpenVINO: a static encoder, and a decoder that keeps its cache inside the runtime."""
+"""Whisper in OpenVINO: a static encoder, and a decoder that keeps its cache inside the runtime.
+
+In int16 our own kernels encode (``models.whisper.net_kernels``), where they were compiled.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,16 @@ from openvino import opset13
 from openvino.passes import MakeStateful, Manager
 
 from sonant.blas import one_core
-from sonant.engines import cpu, pages, seq2seq_graph
+from sonant.engines import cpu, own_kernels, pages, seq2seq_graph
 from sonant.engines import seq2seq_checks as checks
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
 from sonant.engines.engine_openvino.blobs import Blob
 from sonant.engines.engine_openvino.rowwise import narrow_rows
+from sonant.engines.own_kernels import KernelEncoder
 from sonant.engines.seq2seq_graph import Source, names
+from sonant.errors import BadInput
+from sonant.kernels.team import Team
 from sonant.models.whisper.config import WhisperConfig
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
@@ -63,32 +69,42 @@ class OpenvinoMemory:
 
 
 class OpenvinoSeq2Seq:
-    """The ``Seq2Seq`` protocol over two compiled graphs."""
+    """The ``Seq2Seq`` protocol over two compiled graphs, or our kernels in place of the first."""
 
-    def __init__(self, source: Source, encoder: runtime.Compiled, decoder: runtime.Compiled, description: str) -> None:
+    def __init__(
+        self, source: Source, encoder: runtime.Compiled | KernelEncoder, decoder: runtime.Compiled, description: str
+    ) -> None:
         self.config, self.embed, self.description = source.config, source.embed, description
         self.encoder, self.decoder = encoder, decoder
         self.cross_dtype = STORED[source.cross_dtype]
         self.idle: list[ov.InferRequest] = []
-        self.hearing = encoder.model.create_infer_request()
+        self.hearing = encoder.model.create_infer_request() if isinstance(encoder, runtime.Compiled) else None
 
     def encode(self, features: NDArray[np.float32]) -> OpenvinoMemory:
         """See ``engines.base.Seq2Seq``."""
         checks.features(features, self.config)
-        config = self.config
-        if self.encoder.large:  # what the steps of the window before touched
+        large = isinstance(self.encoder, runtime.Compiled) and self.encoder.large
+        if large:  # what the steps of the window before touched
             pages.forget_pages(self.decoder.arrays)
             self.decoder.release()
-        cross = [np.empty(shape, self.cross_dtype) for shape in seq2seq_graph.cross_shapes(config, len(features))]
+        cross = [np.empty(shape, self.cross_dtype) for shape in seq2seq_graph.cross_shapes(self.config, len(features))]
+        if isinstance(self.encoder, runtime.Compiled):
+            self._hear(self.encoder, features, cross)
+        else:
+            self.encoder(features, cross)
+        return OpenvinoMemory(self, cross)
+
+    def _hear(self, encoder: runtime.Compiled, features: NDArray[np.float32], cross: list[NDArray[Any]]) -> None:
+        """Encode window by window into ``cross``."""
+        assert self.hearing is not None
         for window in range(len(features)):
             self.hearing.set_tensor("features", ov.Tensor(np.ascontiguousarray(features[window : window + 1])))
-            for name, array in zip(names("cross", config), cross, strict=True):
+            for name, array in zip(names("cross", self.config), cross, strict=True):
                 self.hearing.set_tensor(name, self._tensor(array[window : window + 1]))
-            with self.encoder.running():
+            with encoder.running():
                 self.hearing.infer(share_outputs=True)  # else Python copies them, 15 MB of a large model
-        if self.encoder.large:
-            self.encoder.release()  # 30 MB that decoding has no use for
-        return OpenvinoMemory(self, cross)
+        if encoder.large:
+            encoder.release()  # 30 MB that decoding has no use for
 
     def fork(self, memory: OpenvinoMemory, windows: Sequence[int], beams: int = 1) -> OpenvinoMemory:
         """See ``engines.base.Seq2Seq``; a run of windows is shared, picked ones are copied."""
@@ -216,12 +232,12 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq:  # 
     config = WhisperConfig.from_hf(checkpoint.config)
     encoder_plan, decoder_plan, words = _plans(options, config)
     source = seq2seq_graph.Source(checkpoint, decoder_plan.activations)
-    return OpenvinoSeq2Seq(
-        source,
-        _compiled(source, "encoder", encoder_plan),
-        _compiled(source, "decoder", decoder_plan),
-        f"openvino {ov.__version__.split('-')[0]}, cpu, {words}",
-    )
+    if isinstance(encoder_plan, Team):
+        encoder: runtime.Compiled | KernelEncoder = own_kernels.open_encoder(config, source.tensors, encoder_plan)
+    else:
+        encoder = _compiled(source, "encoder", encoder_plan)
+    decoder = _compiled(source, "decoder", decoder_plan)
+    return OpenvinoSeq2Seq(source, encoder, decoder, f"openvino {ov.__version__.split('-')[0]}, cpu, {words}")
 
 
 def _compiled(source: Source, part: str, plan: runtime.Plan) -> runtime.Compiled:
@@ -265,14 +281,25 @@ def _compile(
     return runtime.compile_model(bound, plan.properties)
 
 
-def _plans(options: EngineOptions, config: WhisperConfig) -> tuple[runtime.Plan, runtime.Plan, str]:
-    """How encoder and decoder are compiled, and that in words."""
+def _plans(options: EngineOptions, config: WhisperConfig) -> tuple[runtime.Plan | Team, runtime.Plan, str]:
+    """How encoder and decoder are compiled, or what encodes in place of OpenVINO, and that in words."""
     group = math.gcd(GROUP, config.d_model)
-    if options.dtype != "auto":
+    if options.dtype == "auto":
+        chosen = own_kernels.whisper_dtypes()
+    elif options.dtype == "int16":  # OpenVINO has none
+        chosen = cpu.Dtypes("int16", "float32", "asked for")
+    else:
         plan = runtime.plan(options, group)
         return plan, plan, f"{plan.dtype} ({plan.reason})"
-    chosen = cpu.whisper_dtypes()
-    plans = [runtime.plan(replace(options, dtype=dtype), group) for dtype in (chosen.encoder, chosen.decoder)]
+    encoder: runtime.Plan | Team | None
+    if chosen.encoder == "int16":
+        runtime.check_device(options)
+        encoder = own_kernels.find("int16", options.threads)
+    else:
+        encoder = runtime.plan(replace(options, dtype=chosen.encoder), group)
+    if encoder is None:
+        raise BadInput(f"int16 needs sonant's kernels: {own_kernels.missing()}; allowed here: auto, float32, int8")
+    decoder = runtime.plan(replace(options, dtype=chosen.decoder), group)
     both = chosen.encoder == chosen.decoder
     words = chosen.encoder if both else f"{chosen.encoder} encoder, {chosen.decoder} decoder"
-    return plans[0], plans[1], f"{words} ({chosen.reason})"
+    return encoder, decoder, f"{words} ({chosen.reason})"

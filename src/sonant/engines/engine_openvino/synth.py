@@ -258,6 +258,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
         UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
         BadInput: a device or dtype that can't be had here, or int8 for weights that it isn't measured for.
     """
+    runtime.check_device(options)
     dtype, reason = options.dtype, "asked for"
     if dtype == "auto":
         dtype, reason = own_kernels.speech_dtype(runtime.has_bfloat16())

@@ -16,7 +16,7 @@ import numpy as np
 
 from sonant.kernels.convolution import Convolution, Moments, moments
 from sonant.kernels.library import Floats, wide
-from sonant.kernels.product import Product
+from sonant.kernels.product import Dress, Product, put_on
 from sonant.kernels.team import Team
 from sonant.models.kokoro.config import KokoroConfig
 from sonant.models.kokoro.dress import convolution_before, dressed_keys
@@ -26,6 +26,7 @@ from sonant.weights.tensors import Tensor, to_float32
 __all__ = ["Decoder"]
 
 NOISE_DILATIONS = (1, 3, 5)
+SLOPE = 0.2  # of the leaky ReLU behind an AdaIN
 Dressing = Mapping[str, tuple[Floats, Floats]]  # scale and shift of each AdaIN
 
 
@@ -121,20 +122,17 @@ def _leaky(x: Floats, slope: float) -> Floats:
 
 
 class _AdaIN:
-    """An instance normalisation dressed by the style, and a leaky ReLU."""
+    """An instance normalisation dressed by the style, then a leaky ReLU: what a product does to its steps."""
 
     def __init__(self, read: _Parameters, name: str) -> None:
         self.name, self.team, self.eps = name, read.team, read.norm_eps(name)
 
-    def __call__(self, x: Floats, dressed: Dressing) -> Floats:
-        """A new array."""
-        scale, shift = dressed[self.name]
+    def __call__(self, x: Floats, dressed: Dressing) -> Dress:
+        """For x (T, C)."""
         panel = self.team.library.panel
-        filled = x if not x.shape[1] % panel else _filled(x, panel)
-        factor, summand = _affine(moments(self.team, np.ascontiguousarray(filled)), self.eps, scale, shift)
-        made = x * factor
-        made += summand
-        return _leaky(made, 0.2)
+        filled = x if not x.shape[1] % panel and x.flags.c_contiguous else _filled(x, panel)
+        factor, summand = _affine(moments(self.team, filled), self.eps, *dressed[self.name])
+        return Dress("leaky", SLOPE, factor, summand)
 
 
 def _filled(x: Floats, panel: int) -> Floats:
@@ -153,11 +151,14 @@ class _ResBlock:
 
     def __call__(self, x: Floats, dressed: Dressing) -> Floats:
         """(T, C) to (T or 2 T, C)."""
-        y = self.norms[0](x, dressed)
+        dress = self.norms[0](x, dressed)
         if self.pool:
-            x, y = np.repeat(x, 2, axis=0), self.pool(y)
-        y = self.convs[0](y)[:, : self.convs[0].outputs]
-        y = self.convs[1](self.norms[1](y, dressed))[:, : self.convs[1].outputs]
+            y = self.pool(put_on(self.norms[0].team, x, dress))
+            x, y = np.repeat(x, 2, axis=0), self.convs[0](y)
+        else:
+            y = self.convs[0](x, dress=dress)
+        y = y[:, : self.convs[0].outputs]
+        y = self.convs[1](y, dress=self.norms[1](y, dressed))[:, : self.convs[1].outputs]
         y += self.beside(x)[:, : self.beside.outputs] if self.beside else x
         y *= np.float32(2**-0.5)
         return y

@@ -1,4 +1,4 @@
-/* Products and convolutions for networks whose activations lie (steps, channels), channels last.
+/* Long convolutions on polynomials, and the sums of instance normalisation.
 
 A long convolution costs a fraction of its taps when it is done on polynomials (Toom 1963, Cook 1966, Winograd 1980):
 32 steps are evaluated at 16 complex points, each point is one product of channels, and 33 - kernel steps come back. The
@@ -9,256 +9,16 @@ points of Winograd's tables. A complex product is three real ones (Karatsuba). C
 kernel 11 costs 48 / 22 = 2.2 instead of 11, kernel 7 1.8, kernel 3 1.6.
 
 Everything around a convolution happens while its numbers are at hand: scale, shift and snake before it; bias, residual
-and the sums that the next instance normalisation needs behind it.
+and the sums that the next instance normalisation needs behind it. */
 
-Products are in float32, or in whole numbers of 16 bits where the CPU multiplies those faster: rows are rounded to 8191
-levels, each with a scale of its own, weights to 4095, sums are 32 bits and exact.
+#include "products.h"
 
-Compiled once for each instruction set: LANES floats in a register, ROWS rows in a product's tile. Every function works
-on a range, so that threads can share a call; none allocates, none keeps anything. */
-
-#include <stdint.h>
-
-#ifndef LANES
-#define LANES 8
-#define ROWS 6
-#endif
-#define PANEL (2 * LANES) /* outputs that are computed together; counts of channels are multiples of it */
-#define STEPS 32          /* of a tile */
+#define STEPS 32 /* of a tile */
 #define POINTS 16
-#define DEEP 256 /* inputs of a product at a time: a panel of weights then fits the first cache, and sums fit 32 bits */
-#define HIGH 96  /* rows of a product at a time */
-#define ROW_LEVELS 4095 /* on each side of zero: 256 x 4095 x 2047 is just below 2^31 */
-#define WEIGHT_LEVELS 2047
 
-#ifndef SOURCE
-#define SOURCE "" /* digest of this file, given by kernels/build.py */
-#endif
-
-#ifdef _WIN32
-#define PUBLIC __declspec(dllexport)
-#else
-#define PUBLIC __attribute__((visibility("default")))
-#endif
-#define UNROLL _Pragma("GCC unroll 32")
-#define INLINE static inline __attribute__((always_inline))
-
-typedef float vec __attribute__((vector_size(4 * LANES)));
-typedef float unaligned __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-typedef double doubles __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
-typedef int32_t ints __attribute__((vector_size(4 * LANES)));
-typedef int16_t shorts __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
-typedef int32_t unaligned_ints __attribute__((vector_size(4 * LANES), aligned(2), may_alias));
-typedef int32_t pair __attribute__((aligned(2), may_alias)); /* two neighbouring inputs */
 typedef struct {
     vec re, im;
 } complex;
-
-INLINE vec load(const float *from) { return *(const unaligned *)from; }
-INLINE void store(float *to, vec value) { *(unaligned *)to = value; }
-INLINE vec splat(float value) { return value - (vec){0}; }
-#define ROUNDER 12582912.0f /* 1.5 x 2^23: added, it leaves whole numbers */
-
-/* Two neighbours of 16 bits times two, the sum of 32. */
-#if defined(__AVX512BW__)
-#include <immintrin.h>
-#define WHOLE 1
-INLINE ints pairs(ints a, ints b) { return (ints)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
-#elif defined(__AVX2__)
-#include <immintrin.h>
-#define WHOLE 1
-INLINE ints pairs(ints a, ints b) { return (ints)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
-#else /* right, but no faster than float32 */
-#define WHOLE 0
-INLINE ints pairs(ints a, ints b) { return (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16); }
-#endif
-#if WHOLE /* else the compiler keeps all products of a step waiting, and runs out of registers */
-#define ONE_BY_ONE(sum) __asm__("" : "+x"(sum))
-#else
-#define ONE_BY_ONE(sum)
-#endif
-
-/* ---- products ---- */
-
-/* Rows of numbers: float32 without scales, else int16 with one for each row. A panel of weights alike, (depth, PANEL)
-   or (depth / 2, PANEL, 2), with a scale for each output. */
-typedef struct {
-    const void *numbers;
-    const float *scales;
-    int64_t stride;
-} rows_of;
-
-/* out = init + a w for up to ROWS rows of a; no init is zeros. */
-INLINE void float_tile(int64_t rows, int64_t depth, rows_of a, const float *w, const float *init, int64_t init_row,
-                       float *out, int64_t out_row) {
-    const float *from[ROWS];
-    vec left[ROWS], right[ROWS];
-    UNROLL for (int r = 0; r < ROWS; r++) {
-        int64_t row = r < rows ? r : rows - 1; /* rows that aren't there repeat the last one */
-        from[r] = (const float *)a.numbers + row * a.stride;
-        left[r] = init ? load(init + row * init_row) : (vec){0};
-        right[r] = init ? load(init + row * init_row + LANES) : (vec){0};
-    }
-    const float *end = w + depth * PANEL;
-    for (int64_t k = 0; w < end; w += PANEL, k++) {
-        __builtin_prefetch(w + depth * PANEL, 0, 2); /* the next panel lies behind this one */
-        vec first = load(w), second = load(w + LANES);
-        UNROLL for (int r = 0; r < ROWS; r++) {
-            vec one = splat(from[r][k]);
-            left[r] += one * first;
-            right[r] += one * second;
-        }
-    }
-    UNROLL for (int r = 0; r < ROWS; r++) if (r < rows) {
-        store(out + r * out_row, left[r]);
-        store(out + r * out_row + LANES, right[r]);
-    }
-}
-
-INLINE void whole_tile(int64_t rows, int64_t depth, rows_of a, const int16_t *w, const float *scales,
-                       const float *init, int64_t init_row, float *out, int64_t out_row) {
-    const int16_t *from[ROWS];
-    ints left[ROWS], right[ROWS];
-    UNROLL for (int r = 0; r < ROWS; r++) {
-        from[r] = (const int16_t *)a.numbers + (r < rows ? r : rows - 1) * a.stride;
-        left[r] = right[r] = (ints){0};
-    }
-    const int16_t *end = w + depth * PANEL;
-    for (int64_t k = 0; w < end; w += 2 * PANEL, k += 2) {
-        __builtin_prefetch(w + depth * PANEL, 0, 2);
-        ints first = *(const unaligned_ints *)w, second = *(const unaligned_ints *)(w + PANEL);
-        UNROLL for (int r = 0; r < ROWS; r++) {
-            ints two = *(const pair *)(from[r] + k) - (ints){0};
-            left[r] += pairs(two, first);
-            ONE_BY_ONE(left[r]);
-            right[r] += pairs(two, second);
-            ONE_BY_ONE(right[r]);
-        }
-    }
-    vec first = load(scales), second = load(scales + LANES);
-    UNROLL for (int r = 0; r < ROWS; r++) if (r < rows) {
-        const float *begin = init + r * init_row;
-        vec scale = splat(a.scales[r]);
-        vec one = __builtin_convertvector(left[r], vec) * (scale * first);
-        vec two = __builtin_convertvector(right[r], vec) * (scale * second);
-        store(out + r * out_row, init ? one + load(begin) : one);
-        store(out + r * out_row + LANES, init ? two + load(begin + LANES) : two);
-    }
-}
-
-static void multiply_panel(int64_t rows, int64_t depth, rows_of a, const void *w, const float *scales,
-                           const float *init, int64_t init_row, float *out, int64_t out_row) {
-    for (int64_t r = 0; r < rows; r += ROWS, out += ROWS * out_row) {
-        if (a.scales) {
-            whole_tile(rows - r, depth, a, w, scales, init, init_row, out, out_row);
-            a.numbers = (const int16_t *)a.numbers + ROWS * a.stride, a.scales += ROWS;
-        } else {
-            float_tile(rows - r, depth, a, w, init, init_row, out, out_row);
-            a.numbers = (const float *)a.numbers + ROWS * a.stride;
-        }
-        if (init) init += ROWS * init_row;
-    }
-}
-
-/* Bytes of so many numbers. */
-INLINE int64_t size_of(int64_t numbers, const float *scales) { return numbers * (scales ? 2 : 4); }
-
-typedef struct {
-    const void *inputs;         /* (steps, inputs): row r hears the steps r stride to r stride + taps - 1 */
-    const float *input_scales;  /* (steps) where inputs are int16 */
-    const void *weights;        /* (panels, taps, inputs, PANEL), int16: (panels, taps, inputs / 2, PANEL, 2) */
-    const float *weight_scales; /* (panels, taps, PANEL) where they are int16 */
-    const float *bias;          /* a number for each output */
-    float *out;                 /* row r begins at r * out_row */
-    int64_t stride, taps, depth, out_row;
-} product;
-
-/* Rows [row, row_end) of the outputs [panel, panel_end) x PANEL. */
-PUBLIC void sonant_multiply(const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
-    for (int64_t top = row; top < row_end; top += HIGH) {
-        int64_t rows = row_end - top < HIGH ? row_end - top : HIGH;
-        for (int64_t tap = 0; tap < p->taps; tap++)
-            for (int64_t k = 0; k < p->depth; k += DEEP) {
-                int64_t depth = p->depth - k < DEEP ? p->depth - k : DEEP, step = top * p->stride + tap;
-                rows_of a = {(const char *)p->inputs + size_of(step * p->depth + k, p->input_scales), 0,
-                             p->stride * p->depth};
-                float scales[HIGH];
-                if (p->input_scales) {
-                    for (int64_t r = 0; r < rows; r++) scales[r] = p->input_scales[step + r * p->stride];
-                    a.scales = scales;
-                }
-                int begun = tap || k;
-                for (int64_t n = panel; n < panel_end; n++) {
-                    int64_t place = n * p->taps + tap;
-                    float *out = p->out + top * p->out_row + n * PANEL;
-                    multiply_panel(rows, depth, a,
-                                   (const char *)p->weights + size_of((place * p->depth + k) * PANEL, a.scales),
-                                   p->weight_scales + place * PANEL, begun ? out : p->bias + n * PANEL,
-                                   begun ? p->out_row : 0, out, p->out_row);
-                }
-            }
-    }
-}
-
-/* ---- rounding to 16 bits ---- */
-
-INLINE vec larger(vec a, vec b) {
-    ints more = a > b;
-    return (vec)((more & (ints)a) | (~more & (ints)b));
-}
-
-/* One row of numbers to int16; what one of these is worth is returned. */
-INLINE float round_row(const float *from, int64_t count, int16_t *to) {
-    vec most = {0};
-    for (int64_t i = 0; i < count; i += LANES) most = larger(most, larger(load(from + i), -load(from + i)));
-    float largest = 0;
-    for (int l = 0; l < LANES; l++) largest = most[l] > largest ? most[l] : largest;
-    float times = largest > 0 ? ROW_LEVELS / largest : 0;
-    for (int64_t i = 0; i < count; i += LANES)
-        *(shorts *)(to + i) = __builtin_convertvector((ints)(load(from + i) * times + ROUNDER), shorts);
-    return largest / ROW_LEVELS;
-}
-
-/* Rows [row, row_end) of (rows, channels) to int16, channels filled up with zeros to stride, and their scales. */
-PUBLIC void sonant_round_rows(const float *x, int64_t channels, int64_t row, int64_t row_end, int16_t *to,
-                              int64_t stride, float *scales) {
-    for (; row < row_end; row++) {
-        const float *from = x + row * channels;
-        int16_t *out = to + row * stride;
-        int64_t full = channels / LANES * LANES;
-        float rest[LANES] = {0}, largest = 0;
-        for (int64_t i = 0; i < channels; i++) largest = from[i] > largest ? from[i] : -from[i] > largest ? -from[i] : largest;
-        float times = largest > 0 ? ROW_LEVELS / largest : 0;
-        for (int64_t i = 0; i < full; i += LANES)
-            *(shorts *)(out + i) = __builtin_convertvector((ints)(load(from + i) * times + ROUNDER), shorts);
-        for (int64_t i = full; i < channels; i++) rest[i - full] = from[i];
-        shorts last = __builtin_convertvector((ints)(load(rest) * times + ROUNDER), shorts);
-        for (int64_t i = full; i < stride; i++) out[i] = i - full < LANES ? last[i - full] : 0;
-        scales[row] = largest / ROW_LEVELS;
-    }
-}
-
-/* Panels [panel, panel_end) of (panels, depth, PANEL) to int16 (panels, depth / 2, PANEL, 2) and scales of outputs. */
-PUBLIC void sonant_round_panels(const float *from, int64_t depth, int64_t panel, int64_t panel_end, int16_t *to,
-                                float *scales) {
-    for (; panel < panel_end; panel++)
-        for (int half = 0; half < PANEL; half += LANES) {
-            const float *w = from + panel * depth * PANEL + half;
-            vec most = {0};
-            for (int64_t k = 0; k < depth; k++) most = larger(most, larger(load(w + k * PANEL), -load(w + k * PANEL)));
-            most = larger(most, splat(1e-30f)); /* an output of zeros */
-            store(scales + panel * PANEL + half, most / WEIGHT_LEVELS);
-            vec times = WEIGHT_LEVELS / most;
-            int16_t *out = to + panel * depth * PANEL + 2 * half;
-            for (int64_t k = 0; k < depth; k += 2) {
-                ints low = (ints)(load(w + k * PANEL) * times + ROUNDER) & 0xffff;
-                ints high = (ints)(load(w + (k + 1) * PANEL) * times + ROUNDER) << 16;
-                *(unaligned_ints *)(out + k * PANEL) = low | high;
-            }
-        }
-}
-
-/* ---- sums for instance normalisation ---- */
 
 /* Adds to moments, (2, channels): the sum and the sum of squares of count values, given those of their differences to
    one of them, so that float32 loses nothing where the mean is large. */
@@ -285,8 +45,6 @@ PUBLIC void sonant_moments(const float *x, int64_t channels, int64_t row, int64_
         }
     }
 }
-
-/* ---- convolutions ---- */
 
 typedef struct {
     const float *x;        /* (rows, inputs); 0 beyond both ends, after the activation */
@@ -511,8 +269,3 @@ PUBLIC void sonant_convolve(const convolution *c, int64_t tile, int64_t tile_end
         interpolate(c, out + i * c->outputs, out_plane, at, count, moments);
     }
 }
-
-/* What the caller must know: of channels, the number that all counts are multiples of; of what source this is. */
-PUBLIC int64_t sonant_panel(void) { return PANEL; }
-PUBLIC int64_t sonant_whole(void) { return WHOLE; } /* whether int16 is there, and faster than float32 */
-PUBLIC const char *sonant_source(void) { return SOURCE; }

@@ -1,0 +1,112 @@
+/* Attention of a whole sequence to itself (Vaswani et al. 2017), some queries at a time, so that scores stay in the
+   second cache. Queries times keys may be in int16; weights times values never are: many small weights, each below the
+   last of 4095 levels, can be a tenth of the sum. */
+
+#include "products.h"
+
+#include <string.h>
+
+#define QUERIES 48 /* at a time: 288 kB of scores to 1500 keys */
+
+typedef struct {
+    const float *queries, *keys, *values; /* row r of head h begins at r * row + h * size; queries are scaled */
+    float *out;                           /* row r of head h begins at r * out_row + h * size */
+    void *packed;                         /* keys of each head, (key panels, size, PANEL), float32 or int16 */
+    float *packed_scales;                 /* (heads, key panels, PANEL) where they are int16 */
+    float *packed_values;                 /* of each head, (size panels, keys, PANEL) */
+    int64_t rows, heads, size, row, out_row;
+} attention;
+
+INLINE int64_t panels_of(int64_t count) { return (count + PANEL - 1) / PANEL; }
+INLINE int64_t even(int64_t count) { return (count + 1) / 2 * 2; }
+
+/* Keys and values of the heads [head, head_end) as the products read them; space for a panel of keys. */
+PUBLIC void sonant_pack_heads(const attention *t, int64_t head, int64_t head_end, float *space) {
+    int64_t deep = even(t->size), panels = panels_of(t->rows), columns = panels_of(t->size);
+    for (; head < head_end; head++) {
+        for (int64_t n = 0; n < panels; n++) {
+            int64_t place = head * panels + n, keys = t->rows - n * PANEL < PANEL ? t->rows - n * PANEL : PANEL;
+            float *panel = t->packed_scales ? space : (float *)t->packed + place * deep * PANEL;
+            memset(panel, 0, deep * PANEL * sizeof(float));
+            for (int64_t j = 0; j < keys; j++) {
+                const float *key = t->keys + (n * PANEL + j) * t->row + head * t->size;
+                for (int64_t i = 0; i < t->size; i++) panel[i * PANEL + j] = key[i];
+            }
+            if (t->packed_scales)
+                round_panel(panel, deep, (int16_t *)t->packed + place * deep * PANEL, t->packed_scales + place * PANEL);
+        }
+        for (int64_t n = 0; n < columns; n++) {
+            int64_t width = t->size - n * PANEL < PANEL ? t->size - n * PANEL : PANEL;
+            float *to = t->packed_values + (head * columns + n) * t->rows * PANEL;
+            for (int64_t r = 0; r < t->rows; r++, to += PANEL) {
+                memset(to, 0, PANEL * sizeof(float));
+                memcpy(to, t->values + r * t->row + head * t->size + n * PANEL, width * sizeof(float));
+            }
+        }
+    }
+}
+
+/* Scores of a row, made weights in place: exp(score - largest). Their sum is returned. */
+static float weigh(float *scores, int64_t keys) {
+    int64_t count = panels_of(keys) * PANEL;
+    for (int64_t i = keys; i < count; i++) scores[i] = -1e30f; /* no keys */
+    vec most = splat(-1e30f), sum = {0};
+    for (int64_t i = 0; i < count; i += LANES) most = larger(most, load(scores + i));
+    float largest = most[0], all = 0;
+    for (int l = 1; l < LANES; l++) largest = most[l] > largest ? most[l] : largest;
+    for (int64_t i = 0; i < count; i += LANES) {
+        vec weight = exponential(load(scores + i) - largest);
+        store(scores + i, weight);
+        sum += weight;
+    }
+    for (int l = 0; l < LANES; l++) all += sum[l];
+    return all;
+}
+
+/* Floats of space that sonant_attend needs. */
+PUBLIC int64_t sonant_attend_space(const attention *t) {
+    return QUERIES * PANEL * (panels_of(t->rows) + 2 * panels_of(t->size));
+}
+
+/* Blocks of QUERIES rows, counted through all heads: [block, block_end). */
+PUBLIC void sonant_attend(const attention *t, int64_t block, int64_t block_end, float *space) {
+    int64_t blocks = (t->rows + QUERIES - 1) / QUERIES, deep = even(t->size);
+    int64_t panels = panels_of(t->rows), columns = panels_of(t->size);
+    float *scores = space, *heard = scores + QUERIES * panels * PANEL, *asked = heard + QUERIES * columns * PANEL;
+    for (; block < block_end; block++) {
+        int64_t head = block / blocks, first = block % blocks * QUERIES;
+        int64_t rows = t->rows - first < QUERIES ? t->rows - first : QUERIES;
+        float scales[QUERIES], sums[QUERIES];
+        rows_of queries = {t->queries + first * t->row + head * t->size, 0, t->row};
+        if (t->packed_scales) {
+            int64_t count = (t->size + LANES - 1) / LANES * LANES, wide = columns * PANEL;
+            for (int64_t r = 0; r < rows; r++) {
+                float *row = asked + r * wide;
+                memset(row + t->size, 0, (count - t->size) * sizeof(float));
+                memcpy(row, (const float *)queries.numbers + r * t->row, t->size * sizeof(float));
+                scales[r] = round_row(row, count, (int16_t *)row); /* behind what is read */
+            }
+            queries = (rows_of){asked, scales, 2 * wide};
+        }
+        for (int64_t n = 0; n < panels; n++) {
+            int64_t place = head * panels + n;
+            multiply_panel(rows, t->packed_scales ? deep : t->size, queries,
+                           (const char *)t->packed + size_of(place * deep * PANEL, t->packed_scales),
+                           t->packed_scales + place * PANEL, 0, 0, scores + n * PANEL, panels * PANEL);
+        }
+        for (int64_t r = 0; r < rows; r++) sums[r] = weigh(scores + r * panels * PANEL, t->rows);
+        for (int64_t k = 0; k < t->rows; k += DEEP)
+            for (int64_t n = 0; n < columns; n++) {
+                int64_t depth = t->rows - k < DEEP ? t->rows - k : DEEP;
+                float *to = heard + n * PANEL;
+                rows_of weights = {scores + k, 0, panels * PANEL};
+                multiply_panel(rows, depth, weights, t->packed_values + ((head * columns + n) * t->rows + k) * PANEL,
+                               0, k ? to : 0, columns * PANEL, to, columns * PANEL);
+            }
+        for (int64_t r = 0; r < rows; r++) {
+            float *from = heard + r * columns * PANEL, share = 1 / sums[r];
+            float *out = t->out + (first + r) * t->out_row + head * t->size;
+            for (int64_t i = 0; i < t->size; i++) out[i] = from[i] * share;
+        }
+    }
+}

@@ -1,0 +1,248 @@
+/* Products of rows with a matrix, in float32, or in whole numbers of 16 bits where the CPU multiplies those faster.
+   Weights are rounded to 4095 levels on each side of zero, each row to as many as keep its sums below 2^31, up to 32767:
+   what a sum may come to is known from the row's absolute sum, so it can't overflow. And what is done to a row on its way
+   into a product: norm, activation, rounding. */
+
+#include "products.h"
+
+#include <string.h>
+
+#define HIGH 96 /* rows of a product at a time */
+#define ROW_LEVELS 32767.0f
+#define WEIGHT_LEVELS 4095.0f
+#define MOST_SUM (2147483647.0f / WEIGHT_LEVELS - DEEP) /* of a row's DEEP whole numbers, rounded up to halves */
+
+/* out = init + a w for up to ROWS rows of a; no init is zeros. */
+INLINE void float_tile(int64_t rows, int64_t depth, rows_of a, const float *w, const float *init, int64_t init_row,
+                       float *out, int64_t out_row) {
+    const float *from[ROWS];
+    vec left[ROWS], right[ROWS];
+    UNROLL for (int r = 0; r < ROWS; r++) {
+        int64_t row = r < rows ? r : rows - 1; /* rows that aren't there repeat the last one */
+        from[r] = (const float *)a.numbers + row * a.stride;
+        left[r] = init ? load(init + row * init_row) : (vec){0};
+        right[r] = init ? load(init + row * init_row + LANES) : (vec){0};
+    }
+    const float *end = w + depth * PANEL;
+    for (int64_t k = 0; w < end; w += PANEL, k++) {
+        __builtin_prefetch(w + depth * PANEL, 0, 2); /* the next panel lies behind this one */
+        vec first = load(w), second = load(w + LANES);
+        UNROLL for (int r = 0; r < ROWS; r++) {
+            vec one = splat(from[r][k]);
+            left[r] += one * first;
+            right[r] += one * second;
+        }
+    }
+    UNROLL for (int r = 0; r < ROWS; r++) if (r < rows) {
+        store(out + r * out_row, left[r]);
+        store(out + r * out_row + LANES, right[r]);
+    }
+}
+
+INLINE void whole_tile(int64_t rows, int64_t depth, rows_of a, const int16_t *w, const float *scales,
+                       const float *init, int64_t init_row, float *out, int64_t out_row) {
+    const int16_t *from[ROWS];
+    ints left[ROWS], right[ROWS];
+    UNROLL for (int r = 0; r < ROWS; r++) {
+        from[r] = (const int16_t *)a.numbers + (r < rows ? r : rows - 1) * a.stride;
+        left[r] = right[r] = (ints){0};
+    }
+    const int16_t *end = w + depth * PANEL;
+    for (int64_t k = 0; w < end; w += 2 * PANEL, k += 2) {
+        __builtin_prefetch(w + depth * PANEL, 0, 2);
+        ints first = *(const unaligned_ints *)w, second = *(const unaligned_ints *)(w + PANEL);
+        UNROLL for (int r = 0; r < ROWS; r++) {
+            ints two = *(const pair *)(from[r] + k) - (ints){0};
+            left[r] += pairs(two, first);
+            ONE_BY_ONE(left[r]);
+            right[r] += pairs(two, second);
+            ONE_BY_ONE(right[r]);
+        }
+    }
+    vec first = load(scales), second = load(scales + LANES);
+    UNROLL for (int r = 0; r < ROWS; r++) if (r < rows) {
+        const float *begin = init + r * init_row;
+        vec scale = splat(a.scales[r]);
+        vec one = __builtin_convertvector(left[r], vec) * (scale * first);
+        vec two = __builtin_convertvector(right[r], vec) * (scale * second);
+        store(out + r * out_row, init ? one + load(begin) : one);
+        store(out + r * out_row + LANES, init ? two + load(begin + LANES) : two);
+    }
+}
+
+void multiply_panel(int64_t rows, int64_t depth, rows_of a, const void *w, const float *scales, const float *init,
+                    int64_t init_row, float *out, int64_t out_row) {
+    for (int64_t r = 0; r < rows; r += ROWS, out += ROWS * out_row) {
+        if (a.scales) {
+            whole_tile(rows - r, depth, a, w, scales, init, init_row, out, out_row);
+            a.numbers = (const int16_t *)a.numbers + ROWS * a.stride, a.scales += ROWS;
+        } else {
+            float_tile(rows - r, depth, a, w, init, init_row, out, out_row);
+            a.numbers = (const float *)a.numbers + ROWS * a.stride;
+        }
+        if (init) init += ROWS * init_row;
+    }
+}
+
+typedef struct {
+    const void *inputs;         /* (steps, inputs): row r hears the steps r stride to r stride + taps - 1 */
+    const float *input_scales;  /* (steps) where inputs are int16 */
+    const void *weights;        /* for each tap, for each DEEP inputs or what is left: (panels, inputs, PANEL) */
+    const float *weight_scales; /* (taps, DEEPs, panels, PANEL) where they are int16 */
+    const float *bias;          /* a number for each output */
+    float *out;                 /* row r begins at r out_row, but for a group of panels at a time, group_step apart */
+    int64_t stride, taps, depth, panels, out_row, group, group_step, more; /* more: added to what out holds */
+} product;
+
+/* Rows [row, row_end) of the outputs [panel, panel_end) x PANEL. */
+PUBLIC void sonant_multiply(const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
+    for (int64_t top = row; top < row_end; top += HIGH) {
+        int64_t rows = row_end - top < HIGH ? row_end - top : HIGH;
+        for (int64_t tap = 0; tap < p->taps; tap++)
+            for (int64_t k = 0; k < p->depth; k += DEEP) {
+                int64_t depth = p->depth - k < DEEP ? p->depth - k : DEEP, step = top * p->stride + tap;
+                rows_of a = {(const char *)p->inputs + size_of(step * p->depth + k, p->input_scales), 0,
+                             p->stride * p->depth};
+                float scales[HIGH];
+                if (p->input_scales) {
+                    for (int64_t r = 0; r < rows; r++) scales[r] = p->input_scales[step + r * p->stride];
+                    a.scales = scales;
+                }
+                int64_t deeps = (p->depth + DEEP - 1) / DEEP, begin = (tap * p->depth + k) * p->panels;
+                for (int64_t n = panel; n < panel_end; n++) {
+                    int64_t place = (tap * deeps + k / DEEP) * p->panels + n;
+                    float *out = p->out + n / p->group * p->group_step + top * p->out_row + n % p->group * PANEL;
+                    const float *init = out, *bias = p->bias + n * PANEL;
+                    if (!tap && !k && !p->more) init = bias;
+                    if (!tap && !k && p->more)
+                        for (int64_t r = 0; r < rows; r++)
+                            for (int l = 0; l < PANEL; l += LANES)
+                                store(out + r * p->out_row + l, load(out + r * p->out_row + l) + load(bias + l));
+                    multiply_panel(rows, depth, a,
+                                   (const char *)p->weights + size_of((begin + n * depth) * PANEL, a.scales),
+                                   p->weight_scales + place * PANEL, init, init == bias ? 0 : p->out_row, out,
+                                   p->out_row);
+                }
+            }
+    }
+}
+
+INLINE float total(vec values) {
+    float sum = 0;
+    for (int l = 0; l < LANES; l++) sum += values[l];
+    return sum;
+}
+
+float round_row(const float *from, int64_t count, int16_t *to) {
+    vec most = {0};
+    float largest = 0, sum = 0;
+    for (int64_t k = 0; k < count; k += DEEP) {
+        vec part = {0};
+        for (int64_t i = k; i < count && i < k + DEEP; i += LANES) {
+            vec size = absolute(load(from + i));
+            most = larger(most, size);
+            part += size;
+        }
+        float all = total(part);
+        sum = all > sum ? all : sum;
+    }
+    for (int l = 0; l < LANES; l++) largest = most[l] > largest ? most[l] : largest;
+    if (largest < 1e-30f) { /* silence */
+        memset(to, 0, count * sizeof(int16_t));
+        return 0;
+    }
+    float scale = larger(splat(largest / ROW_LEVELS), splat(sum / MOST_SUM))[0], times = 1 / scale;
+    for (int64_t i = 0; i < count; i += LANES)
+        *(shorts *)(to + i) = __builtin_convertvector((ints)(load(from + i) * times + ROUNDER), shorts);
+    return scale;
+}
+
+void round_panel(const float *from, int64_t depth, int16_t *to, float *scales) {
+    for (int half = 0; half < PANEL; half += LANES) {
+        const float *w = from + half;
+        vec most = splat(1e-30f); /* an output of zeros */
+        for (int64_t k = 0; k < depth; k++) most = larger(most, absolute(load(w + k * PANEL)));
+        store(scales + half, most / WEIGHT_LEVELS);
+        vec times = WEIGHT_LEVELS / most;
+        for (int64_t k = 0; k < depth; k += 2) {
+            ints low = (ints)(load(w + k * PANEL) * times + ROUNDER) & 0xffff;
+            ints high = (ints)(load(w + (k + 1) * PANEL) * times + ROUNDER) << 16;
+            *(unaligned_ints *)(to + k * PANEL + 2 * half) = low | high;
+        }
+    }
+}
+
+/* Panels [panel, panel_end) of (panels, depth, PANEL) as round_panel does. */
+PUBLIC void sonant_round_panels(const float *from, int64_t depth, int64_t panel, int64_t panel_end, int16_t *to,
+                                float *scales) {
+    for (; panel < panel_end; panel++)
+        round_panel(from + panel * depth * PANEL, depth, to + panel * depth * PANEL, scales + panel * PANEL);
+}
+
+/* ---- rows on their way into a product ---- */
+
+enum { PLAIN, LEAKY, NORM, GELU };
+
+typedef struct {
+    const float *scale, *shift; /* of each channel, up to a multiple of LANES; LEAKY and NORM */
+    float number;               /* LEAKY: the slope of negative numbers; NORM: its epsilon */
+    int32_t kind;
+} dress;
+
+/* x Phi(x), Phi the normal distribution, by its error function (Abramowitz & Stegun 1964, 7.1.26: 1.5e-7). */
+INLINE vec gelu(vec x) {
+    vec size = absolute(x), t = 1.0f / (size * (0.3275911f * 0.70710678f) + 1.0f);
+    vec made = t * 1.061405429f - 1.453152027f;
+    made = made * t + 1.421413741f;
+    made = made * t - 0.284496736f;
+    made = made * t + 0.254829592f;
+    vec beyond = made * t * exponential(size * size * -0.5f) * 0.5f; /* Phi(-|x|) */
+    ints below = x < 0;
+    return x * (vec)((below & (ints)beyond) | (~below & (ints)(1.0f - beyond)));
+}
+
+/* A row of channels in place; count is a multiple of LANES, and what is behind the channels is zero, before and after. */
+static void dress_row(const dress *how, float *row, int64_t channels, int64_t count) {
+    vec mean = {0}, factor = splat(1);
+    if (how->kind == NORM) {
+        vec sum = {0}, square = {0};
+        for (int64_t i = 0; i < count; i += LANES) sum += load(row + i);
+        mean = splat(total(sum) / channels);
+        for (int64_t i = channels; i < count; i++) row[i] = mean[0]; /* no distance from it; scale and shift are 0 */
+        for (int64_t i = 0; i < count; i += LANES) {
+            vec apart = load(row + i) - mean;
+            square += apart * apart;
+        }
+        factor = splat(1 / __builtin_sqrtf(total(square) / channels + how->number));
+    }
+    for (int64_t i = 0; i < count; i += LANES) {
+        vec x = load(row + i);
+        if (how->kind == GELU) x = gelu(x);
+        else x = (x - mean) * factor * load(how->scale + i) + load(how->shift + i);
+        if (how->kind == LEAKY) x = larger(x, x * how->number);
+        store(row + i, x);
+    }
+}
+
+/* Rows [row, row_end) of x, dressed: to float32 (rows, stride), or with scales to int16; filled up with zeros to
+   stride. Space for a row, up to a multiple of LANES. */
+PUBLIC void sonant_frame(const float *x, int64_t x_row, int64_t channels, const dress *how, int64_t row,
+                         int64_t row_end, float *space, void *to, int64_t stride, float *scales) {
+    int64_t count = (channels + LANES - 1) / LANES * LANES, size = scales ? 2 : 4;
+    for (; row < row_end; row++) {
+        char *out = (char *)to + row * stride * size;
+        memset(space + channels, 0, (count - channels) * sizeof(float));
+        memcpy(space, x + row * x_row, channels * sizeof(float));
+        if (how->kind != PLAIN) dress_row(how, space, channels, count);
+        if (scales) scales[row] = round_row(space, count, (int16_t *)space); /* behind what is read */
+        int64_t filled = stride < count ? stride : count;
+        memcpy(out, space, filled * size);
+        memset(out + filled * size, 0, (stride - filled) * size);
+    }
+}
+
+/* What the caller must know: the number that counts of channels are multiples of; whether int16 is faster than float32;
+   and of what source this is. */
+PUBLIC int64_t sonant_panel(void) { return PANEL; }
+PUBLIC int64_t sonant_whole(void) { return WHOLE; }
+PUBLIC const char *sonant_source(void) { return SOURCE; }
