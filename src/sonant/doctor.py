@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import sonant
-from sonant.engines import cpu, own_kernels
+from sonant.engines import own_kernels
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import pick
 from sonant.errors import MissingExtra
@@ -78,12 +78,12 @@ def _dtypes(engine: str) -> tuple[tuple[str, str], ...]:
         return (("every family", "float32 on the CPU, float16 on other devices"),)
     if engine != "openvino":
         return (("every family", "float32: what this engine computes in"),) if engine else ()
-    dtype, reason = cpu.auto_dtype()
+    speech = ": ".join(own_kernels.auto_dtype())
     whisper = own_kernels.whisper_dtypes()
     return (
-        ("kokoro", ": ".join(own_kernels.speech_dtype())),
+        ("kokoro", speech),
         ("whisper", f"encoder {whisper.encoder}, decoder {whisper.decoder}: {whisper.reason}"),
-        ("wav2vec2", f"{dtype}: {reason}"),
+        ("wav2vec2", speech),
     )
 
 

@@ -72,11 +72,11 @@ def test_kernels(monkeypatch, machine, flags, limit, levels):
 def test_speech(monkeypatch, flags, dtype):
     monkeypatch.setattr(cpu, "_flags", lambda: flags)
     monkeypatch.setattr(own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, True, None))
-    found, reason = own_kernels.speech_dtype()
+    found, reason = own_kernels.auto_dtype()
     assert found == dtype
     assert reason
     monkeypatch.setattr(own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, False, None))
-    assert own_kernels.speech_dtype()[0] == dtype.replace("int16", "float32")  # no faster
+    assert own_kernels.auto_dtype()[0] == dtype.replace("int16", "float32")  # no faster
 
 
 def test_cores_count_once():

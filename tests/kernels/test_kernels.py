@@ -176,8 +176,11 @@ def test_what_is_done_on_the_way_into_a_product(level, whole, opened, channels):
     wide = x.astype(np.float64)
     centred = wide - wide.mean(axis=1, keepdims=True)
     expected = [
-        (Dress("norm", 1e-5, scale, shift), centred / np.sqrt(wide.var(axis=1, keepdims=True) + 1e-5) * scale + shift),
-        (Dress("leaky", 0.2, scale, shift), np.where((wide * scale + shift) > 0, 1, 0.2) * (wide * scale + shift)),
+        (Dress(scale, shift, 1e-5), centred / np.sqrt(wide.var(axis=1, keepdims=True) + 1e-5) * scale + shift),
+        (
+            Dress(scale, shift, activation="leaky", slope=0.2),
+            np.where((wide * scale + shift) > 0, 1, 0.2) * (wide * scale + shift),
+        ),
         (GELU, wide * (1 + np.vectorize(math.erf)(wide / np.sqrt(2))) / 2),
         (PLAIN, wide),
     ]

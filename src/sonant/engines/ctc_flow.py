@@ -33,6 +33,7 @@ from sonant.weights.tensors import Tensor
 __all__ = ["GraphCtc", "Run", "stored_tensors", "template"]
 
 Run = Callable[[Mapping[str, NDArray[Any]]], list[NDArray[Any]]]
+Make = Callable[[str, tuple[int, ...] | None], Run]
 UNUSED = {  # only training reads them
     "wav2vec2.masked_spec_embed",
     "quantizer.codevectors",
@@ -44,21 +45,31 @@ KIND_OF_HEAD = {"ctc": "log_probs", "classifier": "classes", "pretraining": "sta
 
 
 class GraphCtc:
-    """Graphs of one checkpoint; ``compile_graph`` makes a callable of a template over the tensors ``stored``."""
+    """Parts of one checkpoint; ``make`` makes a callable of a kind of graph (``template``) over ``stored``.
+
+    Args:
+        checkpoint: of a wav2vec 2.0.
+        stored: its tensors.
+        make: from a kind, and the layers whose states it gives, to what runs it.
+        description: engine, device and dtype.
+        whole: give the positional convolution an utterance at a time, because nothing is compiled for a length.
+    """
 
     def __init__(
         self,
         checkpoint: Checkpoint,
         stored: Mapping[str, Tensor],
-        compile_graph: Callable[[ModelProto], Run],
+        make: Make,
         description: str,
+        *,
+        whole: bool = False,
     ) -> None:
         self.config = Wav2Vec2Config.from_hf(checkpoint.config)
         self.adapters = (
             AdapterCache(checkpoint.folder, self.config, folded_adapter) if self.config.adapter_attn_dim else None
         )
         self.first_norm = FirstNorm(self.config, stored) if self.config.feat_extract_norm == "group" else None
-        self.compile_graph, self.description = compile_graph, description
+        self.make, self.description, self.whole = make, description, whole
         self._graphs: dict[tuple[str, tuple[int, ...] | None], Run] = {}
         self._lock = Lock()
 
@@ -123,11 +134,12 @@ class GraphCtc:
         """
         hidden = self._front(samples)[0]
         convolve, kernel, count = self._graph("position"), self.config.num_conv_pos_embeddings, hidden.shape[1]
-        surplus = -count % POSITION_FRAMES  # the last piece is filled with zeros
+        length = count if self.whole else POSITION_FRAMES
+        surplus = -count % length  # the last piece is filled with zeros
         wide = np.pad(hidden, ((0, 0), (kernel // 2, kernel - 1 - kernel // 2 + surplus), (0, 0)))
-        for start in range(0, count, POSITION_FRAMES):
-            piece = np.ascontiguousarray(wide[:, start : start + POSITION_FRAMES + kernel - 1])
-            stop = min(start + POSITION_FRAMES, count)
+        for start in range(0, count, length):
+            piece = np.ascontiguousarray(wide[:, start : start + length + kernel - 1])
+            stop = min(start + length, count)
             hidden[:, start:stop] += convolve({"hidden": piece})[0][:, : stop - start]
         return hidden
 
@@ -154,7 +166,7 @@ class GraphCtc:
         """The compiled graph of a kind, made the first time."""
         with self._lock:
             if (kind, states) not in self._graphs:
-                self._graphs[kind, states] = self.compile_graph(template(self.config, kind, states))
+                self._graphs[kind, states] = self.make(kind, states)
             return self._graphs[kind, states]
 
 

@@ -42,7 +42,11 @@ class Rows(ctypes.Structure):
 class Dressed(ctypes.Structure):
     """``dress`` of products.c."""
 
-    _fields_ = (("scale", POINTER), ("shift", POINTER), ("number", ctypes.c_float), ("kind", ctypes.c_int32))
+    _fields_ = (
+        *((name, POINTER) for name in ("scale", "shift")),
+        *((name, ctypes.c_float) for name in ("epsilon", "slope")),
+        ("activation", ctypes.c_int32),
+    )
 
 
 class Heads(ctypes.Structure):

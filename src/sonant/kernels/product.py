@@ -18,34 +18,44 @@ ROWS_AT_ONCE = 96  # HIGH of products.c: rows that read a panel of weights toget
 DEEP = 256  # of products.h: inputs that are multiplied at a time
 FRAMED_AT_ONCE = 256  # rows
 MOST_LANES = 16  # floats of the longest register
-KINDS = ("plain", "leaky", "norm", "gelu")  # in the order of products.c
+ACTIVATIONS = ("none", "leaky", "gelu")  # in the order of products.c
 
 
 @dataclass(frozen=True, slots=True)
 class Dress:
-    """What is done to a step before it is multiplied.
+    """What is done to a step before it is multiplied: a norm, an affine, an activation, each of which may be left out.
 
     Attributes:
-        kind: "leaky": times scale, plus shift, then negative numbers times ``number``; "norm": over the channels
-            (LayerNorm, with ``number`` as epsilon), then scale and shift; "gelu": GELU by the error function; "plain".
-        number: see there.
-        scale: (channels,).
-        shift: (channels,).
+        scale: (channels,), times which a step is taken.
+        shift: (channels,), which is added; both or none.
+        epsilon: of a norm over the channels (LayerNorm) before that; None for none.
+        activation: "gelu" (by the error function), "leaky" (negative numbers times ``slope``) or "none".
+        slope: see there.
     """
 
-    kind: Literal["plain", "leaky", "norm", "gelu"]
-    number: float = 0.0
     scale: Floats | None = None
     shift: Floats | None = None
+    epsilon: float | None = None
+    activation: Literal["none", "leaky", "gelu"] = "none"
+    slope: float = 0.0
 
     def given(self) -> tuple[Dressed, list[Floats]]:
         """As the kernels read it, and the arrays that must live as long."""
+        assert self.epsilon is None or self.scale is not None
         rows = [_filled(row) for row in (self.scale, self.shift) if row is not None]
         scale, shift = map(address, rows or (None, None))
-        return Dressed(scale, shift, self.number, KINDS.index(self.kind)), rows
+        epsilon = -1.0 if self.epsilon is None else self.epsilon
+        return Dressed(scale, shift, epsilon, self.slope, ACTIVATIONS.index(self.activation)), rows
 
 
-PLAIN, GELU = Dress("plain"), Dress("gelu")
+def _filled(row: Floats) -> Floats:
+    """Up to whole registers, with zeros."""
+    out = np.zeros(wide(len(row), MOST_LANES), np.float32)
+    out[: len(row)] = row
+    return out
+
+
+PLAIN, GELU = Dress(), Dress(activation="gelu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +64,6 @@ class Steps:
 
     numbers: NDArray[Any]
     scales: Floats | None
-
-
-def _filled(row: Floats) -> Floats:
-    """Up to whole registers, with zeros."""
-    out = np.zeros(wide(len(row), MOST_LANES), np.float32)
-    out[: len(row)] = row
-    return out
 
 
 class Product:

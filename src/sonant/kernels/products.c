@@ -181,12 +181,12 @@ PUBLIC void sonant_round_panels(const float *from, int64_t depth, int64_t panel,
 
 /* ---- rows on their way into a product ---- */
 
-enum { PLAIN, LEAKY, NORM, GELU };
+enum { NONE, LEAKY, GELU };
 
 typedef struct {
-    const float *scale, *shift; /* of each channel, up to a multiple of LANES; LEAKY and NORM */
-    float number;               /* LEAKY: the slope of negative numbers; NORM: its epsilon */
-    int32_t kind;
+    const float *scale, *shift; /* of each channel, up to a multiple of LANES; or none */
+    float epsilon, slope;       /* of the norm over channels, below 0 for none; of LEAKY's negative numbers */
+    int32_t activation;
 } dress;
 
 /* x Phi(x), Phi the normal distribution, by its error function (Abramowitz & Stegun 1964, 7.1.26: 1.5e-7). */
@@ -204,7 +204,7 @@ INLINE vec gelu(vec x) {
 /* A row of channels in place; count is a multiple of LANES, and what is behind the channels is zero, before and after. */
 static void dress_row(const dress *how, float *row, int64_t channels, int64_t count) {
     vec mean = {0}, factor = splat(1);
-    if (how->kind == NORM) {
+    if (how->epsilon >= 0) {
         vec sum = {0}, square = {0};
         for (int64_t i = 0; i < count; i += LANES) sum += load(row + i);
         mean = splat(total(sum) / channels);
@@ -213,13 +213,13 @@ static void dress_row(const dress *how, float *row, int64_t channels, int64_t co
             vec apart = load(row + i) - mean;
             square += apart * apart;
         }
-        factor = splat(1 / __builtin_sqrtf(total(square) / channels + how->number));
+        factor = splat(1 / __builtin_sqrtf(total(square) / channels + how->epsilon));
     }
     for (int64_t i = 0; i < count; i += LANES) {
         vec x = load(row + i);
-        if (how->kind == GELU) x = gelu(x);
-        else x = (x - mean) * factor * load(how->scale + i) + load(how->shift + i);
-        if (how->kind == LEAKY) x = larger(x, x * how->number);
+        if (how->scale) x = (x - mean) * factor * load(how->scale + i) + load(how->shift + i);
+        if (how->activation == GELU) x = gelu(x);
+        if (how->activation == LEAKY) x = larger(x, x * how->slope);
         store(row + i, x);
     }
 }
@@ -233,7 +233,7 @@ PUBLIC void sonant_frame(const float *x, int64_t x_row, int64_t channels, const 
         char *out = (char *)to + row * stride * size;
         memset(space + channels, 0, (count - channels) * sizeof(float));
         memcpy(space, x + row * x_row, channels * sizeof(float));
-        if (how->kind != PLAIN) dress_row(how, space, channels, count);
+        if (how->scale || how->activation) dress_row(how, space, channels, count);
         if (scales) scales[row] = round_row(space, count, (int16_t *)space); /* behind what is read */
         int64_t filled = stride < count ? stride : count;
         memcpy(out, space, filled * size);

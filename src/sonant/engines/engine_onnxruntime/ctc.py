@@ -7,11 +7,11 @@ from typing import Any
 
 import onnxruntime as ort
 from numpy.typing import NDArray
-from onnx import ModelProto
 
 from sonant.engines.base import EngineOptions
-from sonant.engines.ctc_flow import GraphCtc, Run, stored_tensors
+from sonant.engines.ctc_flow import GraphCtc, Run, stored_tensors, template
 from sonant.engines.engine_onnxruntime import runtime
+from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.weights.checkpoint import Checkpoint
 
 __all__ = ["open"]
@@ -27,8 +27,10 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> GraphCtc:  # noqa: A
     plan = runtime.plan(options)
     stored = stored_tensors(checkpoint, plan.dtype)
 
-    def compile_graph(template: ModelProto) -> Run:
-        session = runtime.open_session(template, stored, checkpoint.id, plan)
+    config = Wav2Vec2Config.from_hf(checkpoint.config)
+
+    def compiled(kind: str, states: tuple[int, ...] | None) -> Run:
+        session = runtime.open_session(template(config, kind, states), stored, checkpoint.id, plan)
 
         def run(feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
             found: list[NDArray[Any]] = session.run.run(None, dict(feeds))
@@ -37,4 +39,4 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> GraphCtc:  # noqa: A
         return run
 
     described = f"onnxruntime {ort.__version__}, {plan.device}, {plan.dtype} ({plan.reason})"
-    return GraphCtc(checkpoint, stored, compile_graph, described)
+    return GraphCtc(checkpoint, stored, compiled, described)

@@ -7,12 +7,13 @@ from typing import Any
 
 import openvino as ov
 from numpy.typing import NDArray
-from onnx import ModelProto
 
 from sonant.engines import pages
 from sonant.engines.base import EngineOptions
-from sonant.engines.ctc_flow import GraphCtc, Run, stored_tensors
+from sonant.engines.ctc_flow import GraphCtc, Run, stored_tensors, template
 from sonant.engines.engine_openvino import runtime
+from sonant.engines.kernel_parts import ctc as kernels
+from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.weights.checkpoint import Checkpoint
 
 __all__ = ["open"]
@@ -25,22 +26,27 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> GraphCtc:  # noqa: A
         UnsupportedCheckpoint: a key is missing, surplus or of another shape; names it.
         BadInput: a device or dtype that OpenVINO doesn't have here.
     """
+    config, version = Wav2Vec2Config.from_hf(checkpoint.config), ov.__version__.split("-")[0]
+    dtype, reason = kernels.dtype_of(config, options.dtype, runtime.has_bfloat16())
+    if dtype == "int16":
+        runtime.check_device(options)
+        make = kernels.open_network(config, stored := stored_tensors(checkpoint, "float32"), options.threads)
+        return GraphCtc(checkpoint, stored, make, f"sonant's kernels, cpu, int16 ({reason})", whole=True)
     plan = runtime.plan(options)
     stored = stored_tensors(checkpoint, plan.dtype)
 
-    def compile_graph(template: ModelProto) -> Run:
-        bound = runtime.read(template, stored, checkpoint.id)
+    def compiled(kind: str, states: tuple[int, ...] | None) -> Run:
+        bound = runtime.read(template(config, kind, states), stored, checkpoint.id)
         with pages.forgetting(bound.arrays):
-            compiled = runtime.compile_model(bound, plan.properties)
-        outputs = [output.any_name for output in compiled.model.outputs]
+            made = runtime.compile_model(bound, plan.properties)
+        outputs = [output.any_name for output in made.model.outputs]
 
         def run(feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-            request = compiled.model.create_infer_request()
-            with compiled.running():
+            request = made.model.create_infer_request()
+            with made.running():
                 request.infer(dict(feeds), share_inputs=True)  # adapters are 9 MB
             return [request.get_tensor(name).data.copy() for name in outputs]
 
         return run
 
-    described = f"openvino {ov.__version__.split('-')[0]}, cpu, {plan.dtype} ({plan.reason})"
-    return GraphCtc(checkpoint, stored, compile_graph, described)
+    return GraphCtc(checkpoint, stored, compiled, f"openvino {version}, cpu, {plan.dtype} ({plan.reason})")

@@ -23,7 +23,7 @@ from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
 from sonant.engines.engine_openvino.blobs import Blob
 from sonant.engines.engine_openvino.rowwise import narrow_rows
-from sonant.engines.own_kernels import KernelEncoder
+from sonant.engines.kernel_parts.seq2seq import KernelEncoder, open_encoder
 from sonant.engines.seq2seq_graph import Source, names
 from sonant.errors import BadInput
 from sonant.kernels.team import Team
@@ -233,7 +233,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq:  # 
     encoder_plan, decoder_plan, words = _plans(options, config)
     source = seq2seq_graph.Source(checkpoint, decoder_plan.activations)
     if isinstance(encoder_plan, Team):
-        encoder: runtime.Compiled | KernelEncoder = own_kernels.open_encoder(config, source.tensors, encoder_plan)
+        encoder: runtime.Compiled | KernelEncoder = open_encoder(config, source.tensors, encoder_plan)
     else:
         encoder = _compiled(source, "encoder", encoder_plan)
     decoder = _compiled(source, "decoder", decoder_plan)

@@ -33,6 +33,7 @@ from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
 from sonant.engines.engine_openvino.blobs import Blob
 from sonant.engines.engine_openvino.convolutions import halve, narrow
+from sonant.engines.kernel_parts.synth import open_decoder
 from sonant.engines.synth_flow import SynthFlow
 from sonant.engines.synth_graph import Run, Template, open_graphs
 from sonant.errors import BadInput
@@ -176,7 +177,7 @@ class Opening:
         """The part as open_graphs wants it: text, then prosody, then the decoder."""
         own, bind = ports(part, self.config), partial(self._bound, cache(template), tensors)
         if part == "decoder" and self.team is not None:
-            packed = self.pool.submit(own_kernels.open_decoder, self.checkpoint, tensors, self.team)
+            packed = self.pool.submit(open_decoder, self.checkpoint, tensors, self.team)
 
             def decode(feeds: Arrays) -> list[NDArray[Any]]:
                 return packed.result()(feeds)
@@ -261,7 +262,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
     runtime.check_device(options)
     dtype, reason = options.dtype, "asked for"
     if dtype == "auto":
-        dtype, reason = own_kernels.speech_dtype(runtime.has_bfloat16())
+        dtype, reason = own_kernels.auto_dtype(runtime.has_bfloat16())
     team = own_kernels.find(dtype, options.threads) if dtype in ("float32", "int16") else None
     if dtype == "int16" and team is None:
         raise BadInput(f"int16 for speech needs sonant's kernels: {own_kernels.missing()}; allowed here: auto, float32")

@@ -132,7 +132,7 @@ class _AdaIN:
         panel = self.team.library.panel
         filled = x if not x.shape[1] % panel and x.flags.c_contiguous else _filled(x, panel)
         factor, summand = _affine(moments(self.team, filled), self.eps, *dressed[self.name])
-        return Dress("leaky", SLOPE, factor, summand)
+        return Dress(factor, summand, activation="leaky", slope=SLOPE)
 
 
 def _filled(x: Floats, panel: int) -> Floats:

@@ -1,0 +1,47 @@
+"""wav2vec 2.0 over our own kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sonant.engines import cpu, own_kernels, pages
+from sonant.engines.ctc_flow import Make, Run
+from sonant.errors import BadInput
+from sonant.models.wav2vec2.config import Wav2Vec2Config
+from sonant.models.wav2vec2.net_kernels import Network
+from sonant.weights.tensors import Tensor
+
+__all__ = ["dtype_of", "open_network"]
+
+
+def dtype_of(config: Wav2Vec2Config, dtype: str, bfloat16: bool | None = None) -> tuple[str, str]:
+    """What a dtype means for a wav2vec 2.0: dtype and reason; ``bfloat16`` as in ``cpu.auto_dtype``.
+
+    Raises:
+        BadInput: int16, where this network or machine can't have it.
+    """
+    there = Network.has(config)
+    if dtype == "auto":
+        found, reason = own_kernels.auto_dtype(bfloat16)
+        return (found, reason) if there or found != "int16" else cpu.auto_dtype(bfloat16)
+    if dtype == "int16" and not there:
+        raise BadInput(
+            "int16 has neither language adapters nor units; allowed for this checkpoint: auto, float32, int8"
+        )
+    if dtype == "int16" and own_kernels.find("int16") is None:
+        raise BadInput(f"int16 needs sonant's kernels: {own_kernels.missing()}; allowed here: auto, float32, int8")
+    return dtype, "asked for"
+
+
+def open_network(config: Wav2Vec2Config, stored: Mapping[str, Tensor], threads: int) -> Make:
+    """The parts of a wav2vec 2.0, each packed when it is first needed; the file's pages are given back."""
+    team = own_kernels.find("int16", threads)
+    assert team is not None  # ``dtype_of`` said so
+    network = Network(config, stored, team)
+    mapped = [pages.array_of(one) for one in stored.values()]
+
+    def make(kind: str, states: tuple[int, ...] | None) -> Run:
+        with pages.forgetting(mapped):
+            return network.part(kind, states)
+
+    return make
