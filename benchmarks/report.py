@@ -10,7 +10,7 @@ from typing import Any
 __all__ = ["write_report"]
 
 RESULTS = Path("RESULTS.md")
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+LEVELS = {"amx_bf16": "amx", "avx512f": "avx512"}  # flag of the CPU: what its table is called; else "avx2"
 
 
 def table(results: list[dict[str, Any]]) -> str:
@@ -31,15 +31,17 @@ def table(results: list[dict[str, Any]]) -> str:
 
 
 def write_report(results: Path, plot: Path) -> None:
-    """Put the table between the marks of RESULTS.md and draw the ratios."""
+    """Put the table between the marks that RESULTS.md has for such CPUs, and draw the ratios."""
     data = json.loads(results.read_text())
     where = data["machine"]
+    level = next((name for flag, name in LEVELS.items() if flag in where["cpu"]), "avx2")
+    begin, end = (f"<!-- bench-{level}:{part} -->" for part in ("begin", "end"))
     text = (
-        f"{BEGIN}\n`make bench`, commit {where['commit']}, {where['date']}; {where['cpu']}; Python {where['python']}; "
-        f"{where['packages']}.\n{table(data['results'])}\n{END}"
+        f"{begin}\n`make bench`, commit {where['commit']}, {where['date']}; {where['cpu']}; Python {where['python']}; "
+        f"{where['packages']}.\n{table(data['results'])}\n{end}"
     )
     old = RESULTS.read_text(encoding="utf-8")
-    RESULTS.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: text, old, flags=re.DOTALL), encoding="utf-8")
+    RESULTS.write_text(re.sub(f"{begin}.*{end}", lambda _: text, old, flags=re.DOTALL), encoding="utf-8")
     draw(data["results"], plot)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sonant.engines import cpu
+from sonant.engines import cpu, own_kernels
 
 __all__ = ["Entry", "Row", "rows"]
 
@@ -81,7 +81,9 @@ def only(entries: tuple[Entry, ...], *systems: str) -> tuple[Entry, ...]:
 def spoken(weights: Path) -> tuple[Entry, ...]:
     """Ours and the peers on Kokoro."""
     voice = str(weights / "kokoro" / "voices.npz")
-    int8 = (Entry("sonant int8", "sonant", {"model": "kokoro-82m", "dtype": "int8"}),) if cpu.detect().int8 else ()
+    asked = ["int8"] if cpu.detect().int8 else []
+    if own_kernels.find("int16") and own_kernels.auto_dtype()[0] != "int16":
+        asked.append("int16")
     return (
         Entry("sonant", "sonant", {"model": "kokoro-82m"}),
         Entry("kokoro (torch float32)", "kokoro", {"weights": str(weights / "kokoro")}),
@@ -89,7 +91,7 @@ def spoken(weights: Path) -> tuple[Entry, ...]:
         Entry("sherpa-onnx int8", "sherpa-onnx", {"weights": str(weights / "kokoro.sherpa-int8")}),
         # Of sonant's export, because nobody else's float32 graph can be had here.
         Entry("sherpa-onnx float32", "sherpa-onnx", {"weights": str(weights / "kokoro.sherpa-float32")}),
-        *int8,
+        *(Entry(f"sonant {dtype}", "sonant", {"model": "kokoro-82m", "dtype": dtype}) for dtype in asked),
     )
 
 
@@ -120,7 +122,7 @@ def rows(weights: Path) -> tuple[Row, ...]:
     beams = only(base, "sonant", "faster-whisper", "whisper.cpp", "openai-whisper", "openvino-genai")
     long = only(base, "sonant", "faster-whisper", "openvino-genai")
     forced = {"do": "force", "mels": 128, "tokens": 200}
-    return (
+    found = (
         Row("kokoro", "Kokoro, paragraphs of 100-400 phonemes", "paragraphs", kokoro, {"do": "speak", "seed": 0}, 3, 2),
         Row("kokoro-first", "Kokoro, first sound of 300 characters", "text", (kokoro[0], kokoro[2]), {"do": "stream"}),
         Row(
@@ -154,3 +156,5 @@ def rows(weights: Path) -> tuple[Row, ...]:
             environment=AVX2,
         ),
     )
+    narrow = "avx512" in cpu.kernel_levels()
+    return tuple(row for row in found if narrow or not row.environment)  # without AVX-512 all rows are such

@@ -1,11 +1,11 @@
-"""What Kokoro's dtypes in OpenVINO lose and gain: sound against float32, what a listener hears, seconds of a call.
+"""What Kokoro's dtypes lose and gain: sound against float32, what a listener hears, seconds of a call.
 
 .venv-dev/bin/python scripts/speech_dtypes.py                                   # minutes
 .venv-dev/bin/python scripts/speech_dtypes.py --parts speed --rounds 9
 
 Sound: utterances and distance of ``export_quality``, without noise; "norm" is that of the waveforms' difference over
-float32's. Heard: ten paragraphs, word errors of Whisper base. Speed: whole calls for two texts, bfloat16 and int8 in
-turn, medians of wall and CPU time and bfloat16's over int8's.
+float32's. Heard: ten paragraphs, word errors of Whisper base. Speed: whole calls for two texts, the dtypes in turn,
+medians of wall and CPU time, and the first dtype's over the others'. Without --dtypes: those that this machine has.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ import numpy as np
 
 import sonant
 from export_quality import TEXTS, VOICES, Said, distance, utterances
+from sonant.engines import cpu, own_kernels
 from sonant.text.evaluation import word_errors
 from sonant.weights import store
 
 PARAGRAPHS = json.loads((Path(__file__).parents[1] / "benchmarks" / "paragraphs.json").read_text(encoding="utf-8"))
-DTYPES = ("bfloat16", "int8")
+DTYPES = ("float32", "bfloat16", "int16", "int8")
 
 
 @cache
@@ -65,26 +66,34 @@ def heard(dtypes: Sequence[str]) -> None:
         print(f"{dtype}: {errors} errors in {words} words heard by Whisper base", flush=True)
 
 
-def speed(rounds: int) -> None:
+def here() -> list[str]:
+    """Dtypes that this machine multiplies."""
+    found = cpu.detect()
+    there = {"bfloat16": found.bfloat16, "int16": own_kernels.find("int16") is not None, "int8": found.int8}
+    return [dtype for dtype in DTYPES if there.get(dtype, True)]
+
+
+def speed(dtypes: Sequence[str], rounds: int) -> None:
     for name, text in (("a short paragraph", PARAGRAPHS[0]), ("a long paragraph", " ".join(PARAGRAPHS[:2]))):
-        taken: dict[str, list[tuple[float, float]]] = {dtype: [] for dtype in DTYPES}
+        taken: dict[str, list[tuple[float, float]]] = {dtype: [] for dtype in dtypes}
         for _ in range(rounds + 1):  # the first compiles
             for dtype, rows in taken.items():
-                wall, cpu = time.perf_counter(), time.process_time()
+                wall, own = time.perf_counter(), time.process_time()
                 length = speaker(dtype).speak(text).audio.duration_s
-                rows.append((time.perf_counter() - wall, time.process_time() - cpu))
+                rows.append((time.perf_counter() - wall, time.process_time() - own))
         middle = {dtype: np.median(rows[1:], axis=0) for dtype, rows in taken.items()}
-        ratio = middle["bfloat16"] / middle["int8"]
-        shown = ", ".join(f"{dtype} {wall:.2f} s wall {cpu:.2f} s CPU" for dtype, (wall, cpu) in middle.items())
-        print(
-            f"{name}, {length:.1f} s of sound: {shown}; bfloat16 / int8 {ratio[0]:.2f} and {ratio[1]:.2f}", flush=True
+        first = middle[dtypes[0]]
+        shown = ", ".join(
+            f"{dtype} {wall:.2f} s wall ({first[0] / wall:.2f} x), {own:.2f} s CPU ({first[1] / own:.2f} x)"
+            for dtype, (wall, own) in middle.items()
         )
+        print(f"{name}, {length:.1f} s of sound: {shown}", flush=True)
 
 
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--parts", choices=("sound", "heard", "speed"), nargs="+", default=("sound", "heard", "speed"))
-    options.add_argument("--dtypes", choices=DTYPES, nargs="+", default=DTYPES, help="for sound and heard")
+    options.add_argument("--dtypes", choices=DTYPES, nargs="+", default=here())
     options.add_argument("--rounds", type=int, default=7)
     given = options.parse_args()
     if "sound" in given.parts:
@@ -92,7 +101,7 @@ def main() -> None:
     if "heard" in given.parts:
         heard(given.dtypes)
     if "speed" in given.parts:
-        speed(given.rounds)
+        speed(given.dtypes, given.rounds)
 
 
 if __name__ == "__main__":

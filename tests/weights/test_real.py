@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sonant.engines import cpu
 from sonant.models.kokoro import names as kokoro_names
 from sonant.weights import catalog, fetch, importers, sources, store, voices
 from sonant.weights.tensors import read_file, to_float32
 
 pytestmark = pytest.mark.weights
 
+FRAME = 600  # samples
 IDS = ("whisper-base", "whisper-tiny.en", "kokoro-82m")
 
 
@@ -98,7 +100,10 @@ def test_kokoro_says_as_long_and_as_loud_as_the_int8_file(tmp_path: Path) -> Non
         torch.manual_seed(0)
         audio, _ = _kmodel(checkpoint).forward_with_tokens(torch.from_numpy(tokens), torch.from_numpy(style), 1)
     ours = audio.numpy()
-    assert len(ours) == len(theirs)
+    # without VNNI ONNX Runtime adds int8 products in 16 bits, which saturate: a symbol may then be a frame longer
+    assert abs(len(ours) - len(theirs)) <= (0 if cpu.detect().int8 else FRAME)
+    length = min(len(ours), len(theirs))
+    ours, theirs = ours[:length], theirs[:length]
     spectra = [np.abs(np.fft.rfft(sound)) for sound in (ours, theirs)]
     assert np.corrcoef(*spectra)[0, 1] > 0.8  # the phases are random in both; measured 0.86
     # kokoro-onnx leaves out the division by the window's overlap sum, 1.5 for its Hann window at a quarter hop
