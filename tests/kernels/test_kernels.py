@@ -209,6 +209,28 @@ def test_rows_as_exact_as_their_sums_allow(level, whole, opened):
     assert (sums[1:] * WEIGHT_LEVELS > 0.999 * 2**31).all()
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(("level", "whole"), KINDS)
+def test_what_is_no_number_stays_none(level, whole, opened, bad):
+    """In whole numbers it would become a zero, and the network would write words."""
+    team, random = opened(level, whole), np.random.default_rng(0)
+    panel = team.library.panel
+    x, weights = numbers(random, 70, panel), numbers(random, 1, panel, panel)
+    right = Product(team, weights)(x)
+    x[3, 5] = bad
+    made = Product(team, weights)(x)
+    assert not np.isfinite(made[3]).any()
+    np.testing.assert_array_equal(np.delete(made, 3, 0), np.delete(right, 3, 0))
+    weights[0, 2, 7] = bad
+    assert not np.isfinite(Product(team, weights)(np.delete(x, 3, 0))[:, 7]).any()
+    mixed = attend(team, x, np.delete(x, 3, 0)[:1] + np.zeros_like(x), np.ones_like(x), 1)
+    assert np.isnan(mixed[3]).all()
+    assert np.isfinite(np.delete(mixed, 3, 0)).all()
+    dress, out = np.ones((4, panel), np.float32), np.empty_like(x)
+    Convolution(team, numbers(random, panel, panel, 3))(x, dress, out)
+    assert not np.isfinite(out[2:5]).any()
+
+
 @pytest.mark.parametrize(("level", "whole"), KINDS)
 def test_products_add_to_what_is_there_and_split_into_groups(level, whole, opened):
     team, random = opened(level, whole), np.random.default_rng(0)

@@ -50,8 +50,11 @@ PUBLIC void sonant_pack_heads(const attention *t, int64_t head, int64_t head_end
 static float weigh(float *scores, int64_t keys) {
     int64_t count = panels_of(keys) * PANEL;
     for (int64_t i = keys; i < count; i++) scores[i] = -1e30f; /* no keys */
-    vec most = splat(-1e30f), sum = {0};
-    for (int64_t i = 0; i < count; i += LANES) most = larger(most, load(scores + i));
+    vec most = splat(-1e30f), sum = {0}, seen = {0};
+    for (int64_t i = 0; i < count; i += LANES) {
+        most = larger(most, load(scores + i));
+        seen += load(scores + i);
+    }
     float largest = most[0], all = 0;
     for (int l = 1; l < LANES; l++) largest = most[l] > largest ? most[l] : largest;
     for (int64_t i = 0; i < count; i += LANES) {
@@ -59,6 +62,7 @@ static float weigh(float *scores, int64_t keys) {
         store(scores + i, weight);
         sum += weight;
     }
+    sum += 0 * seen; /* no number stays none */
     for (int l = 0; l < LANES; l++) all += sum[l];
     return all;
 }

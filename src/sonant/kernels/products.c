@@ -5,6 +5,7 @@
 
 #include "products.h"
 
+#include <math.h>
 #include <string.h>
 
 #define HIGH 96 /* rows of a product at a time */
@@ -135,7 +136,7 @@ INLINE float total(vec values) {
 
 float round_row(const float *from, int64_t count, int16_t *to) {
     vec most = {0};
-    float largest = 0, sum = 0;
+    float largest = 0, sum = 0, everything = 0;
     for (int64_t k = 0; k < count; k += DEEP) {
         vec part = {0};
         for (int64_t i = k; i < count && i < k + DEEP; i += LANES) {
@@ -145,11 +146,12 @@ float round_row(const float *from, int64_t count, int16_t *to) {
         }
         float all = total(part);
         sum = all > sum ? all : sum;
+        everything += all;
     }
     for (int l = 0; l < LANES; l++) largest = most[l] > largest ? most[l] : largest;
-    if (largest < 1e-30f) { /* silence */
+    if (largest < 1e-30f || !(everything < HUGE_VALF)) { /* silence; or no numbers, which whole ones can't say */
         memset(to, 0, count * sizeof(int16_t));
-        return 0;
+        return everything < HUGE_VALF ? 0 : NAN;
     }
     float scale = larger(splat(largest / ROW_LEVELS), splat(sum / MOST_SUM))[0], times = 1 / scale;
     for (int64_t i = 0; i < count; i += LANES)
@@ -160,9 +162,12 @@ float round_row(const float *from, int64_t count, int16_t *to) {
 void round_panel(const float *from, int64_t depth, int16_t *to, float *scales) {
     for (int half = 0; half < PANEL; half += LANES) {
         const float *w = from + half;
-        vec most = splat(1e-30f); /* an output of zeros */
-        for (int64_t k = 0; k < depth; k++) most = larger(most, absolute(load(w + k * PANEL)));
-        store(scales + half, most / WEIGHT_LEVELS);
+        vec most = splat(1e-30f), sum = {0}; /* an output of zeros has a level, too */
+        for (int64_t k = 0; k < depth; k++) {
+            most = larger(most, absolute(load(w + k * PANEL)));
+            sum += load(w + k * PANEL);
+        }
+        store(scales + half, (most + 0 * sum) / WEIGHT_LEVELS); /* no number stays none */
         vec times = WEIGHT_LEVELS / most;
         for (int64_t k = 0; k < depth; k += 2) {
             ints low = (ints)(load(w + k * PANEL) * times + ROUNDER) & 0xffff;
