@@ -106,10 +106,10 @@ def shaped(size: str, weights: Path) -> tuple[Entry, ...]:
 def letters(size: str, weights: Path) -> tuple[Entry, ...]:
     """Ours and transformers on random weights of a wav2vec 2.0."""
     folder = str(weights / size)
+    dtypes = ("float32", "bfloat16") if cpu.detect().bfloat16 else ("float32",)  # emulated, it takes a minute
     return (
         Entry("sonant", "sonant-ctc", {"model": folder}),
-        Entry("transformers float32", "transformers-ctc", {"weights": folder}),
-        Entry("transformers bfloat16", "transformers-ctc", {"weights": folder, "dtype": "bfloat16"}),
+        *(Entry(f"transformers {dtype}", "transformers-ctc", {"weights": folder, "dtype": dtype}) for dtype in dtypes),
     )
 
 

@@ -66,7 +66,7 @@ def load_tts(
         model: catalog id or alias, or a folder that holds a Kokoro checkpoint.
         engine: "auto", "openvino", "onnxruntime", "torch" or "fake".
         device: "auto", "cpu", "cuda" or "mps".
-        dtype: "auto", "float32", "bfloat16", "float16", "int16" (speech) or "int8".
+        dtype: "auto", "float32", "bfloat16", "float16", "int16" or "int8".
         threads: CPU threads, 0 for the runtime's choice.
         progress: called with (label, bytes done, bytes in all) while weights are fetched.
 

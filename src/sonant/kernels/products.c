@@ -62,12 +62,12 @@ INLINE void whole_tile(int64_t rows, int64_t depth, rows_of a, const int16_t *w,
     }
     vec first = load(scales), second = load(scales + LANES);
     UNROLL for (int r = 0; r < ROWS; r++) if (r < rows) {
-        const float *begin = init + r * init_row;
+        const float *begin = init ? init + r * init_row : 0;
         vec scale = splat(a.scales[r]);
         vec one = __builtin_convertvector(left[r], vec) * (scale * first);
         vec two = __builtin_convertvector(right[r], vec) * (scale * second);
-        store(out + r * out_row, init ? one + load(begin) : one);
-        store(out + r * out_row + LANES, init ? two + load(begin + LANES) : two);
+        store(out + r * out_row, begin ? one + load(begin) : one);
+        store(out + r * out_row + LANES, begin ? two + load(begin + LANES) : two);
     }
 }
 
