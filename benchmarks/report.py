@@ -53,7 +53,13 @@ def draw(results: list[dict[str, Any]], plot: Path) -> None:
     from matplotlib import pyplot as plt
 
     titles = list(dict.fromkeys(result["title"] for result in results))
-    figure, axes = plt.subplots(len(titles), 1, figsize=(8, 1.6 * len(titles) + 0.6), squeeze=False)
+    bars = [sum(result["title"] == title for result in results) for title in titles]
+    figure, axes = plt.subplots(
+        *(len(titles), 1),
+        figsize=(8, 0.2 * sum(bars) + 1.1 * len(titles)),
+        height_ratios=[count + 1 for count in bars],
+        squeeze=False,
+    )
     for axis, title in zip(axes[:, 0], titles, strict=True):
         rows = [result for result in results if result["title"] == title][::-1]
         colours = ["#c0392b" if row["label"].startswith("sonant") else "#95a5a6" for row in rows]

@@ -11,7 +11,7 @@ from sonant.errors import BadInput
 
 HASWELL = frozenset({"avx2", "fma"})
 ALDER_LAKE = HASWELL | {"avx_vnni"}
-CASCADE_LAKE = HASWELL | {"avx512f", "avx512_vnni"}
+CASCADE_LAKE = HASWELL | {"avx512f", "avx512bw", "avx512_vnni"}
 ZEN_4 = CASCADE_LAKE | {"avx512_bf16"}
 SAPPHIRE_RAPIDS = ZEN_4 | {"avx_vnni", "amx_bf16", "amx_int8"}
 
@@ -55,6 +55,7 @@ def test_whisper(monkeypatch, flags, limit, encoder):
         ("x86_64", SAPPHIRE_RAPIDS, "AVX2", ["avx2"]),
         ("x86_64", SAPPHIRE_RAPIDS, "AVX512_CORE", ["avx512", "avx2"]),
         ("x86_64", SAPPHIRE_RAPIDS, "SSE41", []),
+        ("x86_64", HASWELL | {"avx512f"}, "", ["avx2"]),  # Xeon Phi
         ("x86_64", frozenset({"avx2"}), "", []),  # without multiply-and-add
         ("x86_64", None, "", []),
         ("aarch64", None, "", ["neon"]),

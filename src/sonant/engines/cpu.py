@@ -28,6 +28,7 @@ NEEDS = {  # flag of the kernel's cpuinfo -> level that allows its use
     "fma": "AVX2",
     "avx2": "AVX2",
     "avx512f": "AVX512_CORE",
+    "avx512bw": "AVX512_CORE",
     "avx_vnni": "AVX2_VNNI",
     "avx512_vnni": "AVX512_CORE_VNNI",
     "avx512_bf16": "AVX512_CORE_BF16",
@@ -81,7 +82,7 @@ def kernel_levels() -> list[str]:
     if platform.machine().lower() in ("aarch64", "arm64"):
         return ["neon"]
     usable = _usable() or set()
-    needed = {"avx512": {"avx512f", "fma"}, "avx2": {"avx2", "fma"}}
+    needed = {"avx512": {"avx512f", "avx512bw", "fma"}, "avx2": {"avx2", "fma"}}
     return [level for level, flags in needed.items() if flags <= usable]
 
 

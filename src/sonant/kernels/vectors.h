@@ -56,7 +56,7 @@ INLINE vec larger(vec a, vec b) {
 INLINE ints pairs(ints a, ints b) { return (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16); }
 #endif
 #if WHOLE /* else the compiler keeps all products of a step waiting, and runs out of registers */
-#define ONE_BY_ONE(sum) __asm__("" : "+x"(sum))
+#define ONE_BY_ONE(sum) __asm__("" : "+v"(sum))
 #else
 #define ONE_BY_ONE(sum)
 #endif
