@@ -9,7 +9,7 @@ long = {
     path: lines
     for folder in ("src", "js", "tests", "scripts", "benchmarks", "examples")
     for path in Path(folder).rglob("*")
-    if path.suffix in (".py", ".ts", ".js") and "node_modules" not in path.parts
+    if path.suffix in (".py", ".ts", ".js", ".c", ".h") and "node_modules" not in path.parts
     if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LIMIT
 }
 for path, lines in long.items():
