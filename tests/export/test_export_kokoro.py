@@ -70,10 +70,12 @@ def test_equals_the_engine(exported, engine, row):
     assert sound.dtype == np.float32
     assert sound.shape == right.shape
     # the phase sums the pitch, so its last bits are heard: a random net's pitch leaps by hundreds of Hz
-    apart = np.sort(np.linalg.norm((sound - right).reshape(-1, FRAME), axis=1))
-    # where a bin is real and negative, a CPU's rounding may make -pi of pi: a few neighbours hear that
-    assert np.linalg.norm(apart[: -len(apart) // 10]) < 5e-3 * np.linalg.norm(right)
-    assert np.linalg.norm(apart) < 0.05 * np.linalg.norm(right)
+    limit, apart = 5e-3 * np.linalg.norm(right), np.linalg.norm((sound - right).reshape(-1, FRAME), axis=1)
+    if np.linalg.norm(apart) >= limit:
+        # where a bin is real and negative, a CPU's rounding may make -pi of pi: one place, heard by its neighbours
+        worst = int(apart.argmax())
+        assert np.linalg.norm(apart) < 10 * limit
+        assert np.linalg.norm(np.delete(apart, slice(max(worst - 4, 0), worst + 5))) < limit
 
 
 def test_speed_is_a_number_and_changes_durations(exported):

@@ -168,6 +168,15 @@ def test_attention(level, whole, opened, steps, heads, size, loud, seed):
 
 
 @pytest.mark.parametrize(("level", "whole"), KINDS)
+def test_heads_too_long_for_whole_numbers(level, whole, opened):
+    """A score of 600 products might not fit 32 bits: it is made in float32."""
+    team, random = opened(level, whole), np.random.default_rng(0)
+    queries, keys, values = numbers(random, 3, 50, 600)
+    queries /= np.float32(np.sqrt(600))
+    np.testing.assert_allclose(attend(team, queries, keys, values, 1), attended(queries, keys, values, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize(("level", "whole"), KINDS)
 @pytest.mark.parametrize("channels", [1, 7, 8, 61, 512])
 def test_what_is_done_on_the_way_into_a_product(level, whole, opened, channels):
     team, random = opened(level, whole), np.random.default_rng(channels)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from sonant.kernels import build
+
 __all__ = ["Cpu", "Dtypes", "auto_dtype", "cores", "detect", "kernel_levels", "whisper_dtypes"]
 
 # Levels of ONEDNN_MAX_CPU_ISA, rising (oneDNN, "CPU dispatcher control"); an unknown or absent one limits nothing.
@@ -79,8 +81,8 @@ def detect() -> Cpu:
 
 def kernel_levels() -> list[str]:
     """Levels of our own kernels that this CPU has (``kernels.build.LEVELS``), best first, under the same limit."""
-    if platform.machine().lower() in ("aarch64", "arm64"):
-        return ["neon"]
+    if build.machine() == "aarch64":  # all of them have it
+        return list(build.LEVELS["aarch64"])
     usable = _usable() or set()
     needed = {"avx512": {"avx512f", "avx512bw", "fma"}, "avx2": {"avx2", "fma"}}
     return [level for level, flags in needed.items() if flags <= usable]

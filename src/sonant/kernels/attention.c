@@ -1,6 +1,6 @@
 /* Attention of a whole sequence to itself (Vaswani et al. 2017), some queries at a time, so that scores stay in the
    second cache. Queries times keys may be in int16; weights times values never are: many small weights, each below the
-   last of 4095 levels, can be a tenth of the sum. */
+   last level, can be some hundredths of the sum. */
 
 #include "products.h"
 
@@ -67,12 +67,15 @@ static float weigh(float *scores, int64_t keys) {
     return all;
 }
 
+/* Blocks of QUERIES rows, counted through all heads. */
+PUBLIC int64_t sonant_attend_blocks(const attention *t) { return t->heads * ((t->rows + QUERIES - 1) / QUERIES); }
+
 /* Floats of space that sonant_attend needs. */
 PUBLIC int64_t sonant_attend_space(const attention *t) {
     return QUERIES * PANEL * (panels_of(t->rows) + 2 * panels_of(t->size));
 }
 
-/* Blocks of QUERIES rows, counted through all heads: [block, block_end). */
+/* Blocks [block, block_end). */
 PUBLIC void sonant_attend(const attention *t, int64_t block, int64_t block_end, float *space) {
     int64_t blocks = (t->rows + QUERIES - 1) / QUERIES, deep = even(t->size);
     int64_t panels = panels_of(t->rows), columns = panels_of(t->size);

@@ -1,4 +1,4 @@
-"""Long convolutions at a fraction of their taps, with what stands around them in a vocoder (``kernels.c``)."""
+"""Long convolutions at a fraction of their taps, with what stands around them in a vocoder (``convolutions.c``)."""
 
 from __future__ import annotations
 

@@ -118,6 +118,7 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_convolve.argtypes = [POINTER, INT, INT, POINTER, POINTER]
     functions.sonant_tiles.argtypes = [POINTER]
     functions.sonant_space.argtypes = [POINTER, INT]
-    for name in ("sonant_tiles", "sonant_space", "sonant_attend_space", "sonant_panel", "sonant_whole"):
-        getattr(functions, name).restype = INT
+    functions.sonant_attend_blocks.argtypes = [POINTER]
+    for name in ("tiles", "space", "attend_blocks", "attend_space", "panel", "deep", "whole"):
+        getattr(functions, f"sonant_{name}").restype = INT
     return Library(level, int(functions.sonant_panel()), bool(functions.sonant_whole()), functions)

@@ -15,7 +15,6 @@ from sonant.kernels.team import Team
 __all__ = ["GELU", "PLAIN", "Dress", "Product", "Steps", "frame", "put_on", "round_panels"]
 
 ROWS_AT_ONCE = 96  # HIGH of products.c: rows that read a panel of weights together
-DEEP = 256  # of products.h: inputs that are multiplied at a time
 FRAMED_AT_ONCE = 256  # rows
 MOST_LANES = 16  # floats of the longest register
 ACTIVATIONS = ("none", "leaky", "gelu")  # in the order of products.c
@@ -83,7 +82,8 @@ class Product:
         self.width = wide(outputs, panel)
         filled = np.zeros((taps, self.depth, self.width // panel, panel), np.float32)
         filled.reshape(taps, self.depth, -1)[:, :inputs, :outputs] = weights
-        parts = [filled[tap, k : k + DEEP] for tap in range(taps) for k in range(0, self.depth, DEEP)]
+        deep = team.library.functions.sonant_deep()
+        parts = [filled[tap, k : k + deep] for tap in range(taps) for k in range(0, self.depth, deep)]
         made = [round_panels(team, np.ascontiguousarray(part.transpose(1, 0, 2))) for part in parts]
         self.weights = np.concatenate([part.reshape(-1) for part, _ in made])
         self.scales = (

@@ -246,8 +246,9 @@ PUBLIC void sonant_frame(const float *x, int64_t x_row, int64_t channels, const 
     }
 }
 
-/* What the caller must know: the number that counts of channels are multiples of; whether int16 is faster than float32;
-   and of what source this is. */
+/* What the caller must know: the number that counts of channels are multiples of; how many inputs are multiplied at a
+   time, for weights lie so; whether int16 is faster than float32; and of what source this is. */
 PUBLIC int64_t sonant_panel(void) { return PANEL; }
+PUBLIC int64_t sonant_deep(void) { return DEEP; }
 PUBLIC int64_t sonant_whole(void) { return WHOLE; }
 PUBLIC const char *sonant_source(void) { return SOURCE; }

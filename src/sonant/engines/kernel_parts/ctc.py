@@ -38,7 +38,7 @@ def open_network(config: Wav2Vec2Config, stored: Mapping[str, Tensor], threads: 
     team = own_kernels.find("int16", threads)
     assert team is not None  # ``dtype_of`` said so
     network = Network(config, stored, team)
-    mapped = [pages.array_of(one) for one in stored.values()]
+    mapped = [one.read() for one in stored.values()]
 
     def make(kind: str, states: tuple[int, ...] | None) -> Run:
         with pages.forgetting(mapped):

@@ -20,7 +20,7 @@ __all__ = ["KernelEncoder", "open_encoder"]
 def open_encoder(config: WhisperConfig, tensors: Mapping[str, Tensor], team: Team) -> KernelEncoder:
     """Pack a Whisper's weights; the file's pages are given back."""
     parts = [one for key, one in tensors.items() if key.startswith("model.encoder.") or ".encoder_attn." in key]
-    with pages.forgetting([pages.array_of(one) for one in parts]):
+    with pages.forgetting([one.read() for one in parts]):
         return KernelEncoder(Encoder(config, tensors, team))
 
 

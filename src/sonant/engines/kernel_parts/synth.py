@@ -26,7 +26,7 @@ def open_decoder(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], team: Te
     """Pack a checkpoint's weights; the file's pages are given back."""
     config = KokoroConfig.from_hexgrad(checkpoint.config)
     shapes = fold.derived_shapes(names.shapes(checkpoint.config))
-    mapped = [pages.array_of(one) for key, one in tensors.items() if key.startswith("decoder.") and key in shapes]
+    mapped = [one.read() for key, one in tensors.items() if key.startswith("decoder.") and key in shapes]
     with pages.forgetting(mapped):
         return KernelDecoder(Decoder(config, shapes, tensors, team))
 
