@@ -21,15 +21,17 @@ class Kernels(BuildHookInterface[Any]):
         assert spec.loader is not None
         made = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(made)
-        if reason := made.build():
-            self.app.display_warning(f"sonant is built without its kernels, and speaks slower: {reason}")
+        tried = made.build()
+        for level, reason in tried.items():
+            if reason:  # an older compiler may lack the newest instructions alone
+                self.app.display_warning(f"sonant is built without its kernels for {level}, and slower there: {reason}")
+        found = [made.file_of(level).name for level, reason in tried.items() if not reason]
+        if not found:
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = False
         build_data["tag"] = f"py3-none-{_platform()}"
-        build_data["artifacts"] += [
-            f"src/sonant/kernels/{made.file_of(level).name}" for level in made.LEVELS[made.machine()]
-        ]
+        build_data["artifacts"] += [f"src/sonant/kernels/{name}" for name in found]
 
 
 def _platform() -> str:

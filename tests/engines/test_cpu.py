@@ -72,11 +72,11 @@ def test_kernels(monkeypatch, machine, flags, limit, levels):
 @pytest.mark.parametrize(("flags", "dtype"), [(HASWELL, "int16"), (ZEN_4, "bfloat16"), (None, "float32")])
 def test_speech(monkeypatch, flags, dtype):
     monkeypatch.setattr(cpu, "_flags", lambda: flags)
-    monkeypatch.setattr(own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, True, None))
+    monkeypatch.setattr(own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, frozenset({"float32", "int16"}), None))
     found, reason = own_kernels.auto_dtype()
     assert found == dtype
     assert reason
-    monkeypatch.setattr(own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, False, None))
+    monkeypatch.setattr(own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, frozenset({"float32"}), None))
     assert own_kernels.auto_dtype()[0] == dtype.replace("int16", "float32")  # no faster
 
 

@@ -84,7 +84,8 @@ def kernel_levels() -> list[str]:
     if build.machine() == "aarch64":  # all of them have it
         return list(build.LEVELS["aarch64"])
     usable = _usable() or set()
-    needed = {"avx512": {"avx512f", "avx512bw", "fma"}, "avx2": {"avx2", "fma"}}
+    long = {"avx512f", "avx512bw", "fma"}
+    needed = {"amx": long | {"amx_bf16", "avx512_bf16"}, "avx512": long, "avx2": {"avx2", "fma"}}
     return [level for level, flags in needed.items() if flags <= usable]
 
 

@@ -20,12 +20,13 @@ def find(dtype: str, threads: int = 0) -> Team | None:
     """The best kernels that can be used here; None without any.
 
     Args:
-        dtype: "float32" or "int16".
+        dtype: "float32", "int16" or "bfloat16".
         threads: of the CPU; 0 for one a core.
     """
     for library in _libraries():
-        if library.whole or dtype == "float32":
-            return Team(library, threads or cpu.cores(), whole=dtype == "int16")
+        known = next((one for one in library.dtypes if one == dtype), None)
+        if known is not None:
+            return Team(library, threads or cpu.cores(), known)
     return None
 
 
@@ -36,7 +37,7 @@ def auto_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
         found = next(_libraries(), None)
         if found is None:
             return dtype, f"{reason}, and {missing()}"
-        if found.whole:
+        if "int16" in found.dtypes:
             return "int16", f"{reason}; sonant's kernels ({found.level}) multiply int16 faster than float32"
     return dtype, reason
 
@@ -44,7 +45,7 @@ def auto_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
 def whisper_dtypes() -> cpu.Dtypes:
     """What "auto" means for Whisper."""
     chosen = cpu.whisper_dtypes()
-    if chosen.encoder == "float32" and (found := next(_libraries(), None)) and found.whole:
+    if chosen.encoder == "float32" and (found := next(_libraries(), None)) and "int16" in found.dtypes:
         words = f"sonant's kernels ({found.level}) for the encoder, a quarter of the weights to read for each token"
         return cpu.Dtypes("int16", chosen.decoder, words)
     return chosen

@@ -2,22 +2,13 @@
    second cache. Queries times keys may be in int16; weights times values never are: many small weights, each below the
    last level, can be some hundredths of the sum. */
 
+#include "attention.h"
 #include "products.h"
 
 #include <string.h>
 
 #define QUERIES 48 /* at a time: 288 kB of scores to 1500 keys */
 
-typedef struct {
-    const float *queries, *keys, *values; /* row r of head h begins at r * row + h * size; queries are scaled */
-    float *out;                           /* row r of head h begins at r * out_row + h * size */
-    void *packed;                         /* keys of each head, (key panels, size, PANEL), float32 or int16 */
-    float *packed_scales;                 /* (heads, key panels, PANEL) where they are int16 */
-    float *packed_values;                 /* of each head, (size panels, keys, PANEL) */
-    int64_t rows, heads, size, row, out_row;
-} attention;
-
-INLINE int64_t panels_of(int64_t count) { return (count + PANEL - 1) / PANEL; }
 INLINE int64_t even(int64_t count) { return (count + 1) / 2 * 2; }
 
 /* Keys and values of the heads [head, head_end) as the products read them; space for a panel of keys. */
@@ -37,7 +28,7 @@ PUBLIC void sonant_pack_heads(const attention *t, int64_t head, int64_t head_end
         }
         for (int64_t n = 0; n < columns; n++) {
             int64_t width = t->size - n * PANEL < PANEL ? t->size - n * PANEL : PANEL;
-            float *to = t->packed_values + (head * columns + n) * t->rows * PANEL;
+            float *to = (float *)t->packed_values + (head * columns + n) * t->rows * PANEL;
             for (int64_t r = 0; r < t->rows; r++, to += PANEL) {
                 memset(to, 0, PANEL * sizeof(float));
                 memcpy(to, t->values + r * t->row + head * t->size + n * PANEL, width * sizeof(float));
@@ -107,8 +98,9 @@ PUBLIC void sonant_attend(const attention *t, int64_t block, int64_t block_end, 
                 int64_t depth = t->rows - k < DEEP ? t->rows - k : DEEP;
                 float *to = heard + n * PANEL;
                 rows_of weights = {scores + k, 0, panels * PANEL};
-                multiply_panel(rows, depth, weights, t->packed_values + ((head * columns + n) * t->rows + k) * PANEL,
-                               0, k ? to : 0, columns * PANEL, to, columns * PANEL);
+                multiply_panel(rows, depth, weights,
+                               (float *)t->packed_values + ((head * columns + n) * t->rows + k) * PANEL, 0,
+                               k ? to : 0, columns * PANEL, to, columns * PANEL);
             }
         for (int64_t r = 0; r < rows; r++) {
             float *from = heard + r * columns * PANEL, share = 1 / sums[r];

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
 
 import numpy as np
 
-from sonant.kernels.library import Floats, Heads, address, wide
+from sonant.kernels.library import Dtype, Floats, Heads, address, aligned, wide
 from sonant.kernels.team import Team
 
 __all__ = ["attend"]
@@ -14,11 +15,35 @@ __all__ = ["attend"]
 BLOCKS_AT_ONCE = 4  # of queries
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How keys and values are packed, and what attends to them.
+
+    Attributes:
+        functions: what their names begin with.
+        together: numbers of a key that are multiplied together.
+        keys: their type.
+        values: theirs.
+    """
+
+    functions: str
+    together: int
+    keys: type[np.generic]
+    values: type[np.generic]
+
+
+FORMS: dict[Dtype, _Form] = {
+    "float32": _Form("sonant_", 2, np.float32, np.float32),
+    "int16": _Form("sonant_", 2, np.int16, np.float32),
+    "bfloat16": _Form("sonant_amx_", 32, np.uint16, np.uint16),
+}
+
+
 def attend(team: Team, queries: Floats, keys: Floats, values: Floats, heads: int) -> Floats:
     """softmax(queries keys^T) values, head by head; every row attends to every row.
 
     Args:
-        team: runs it; queries times keys in int16, where it has that and the sums of a head fit.
+        team: runs it; in bfloat16, or queries times keys in int16, where the sums of a head fit.
         queries: (T, heads x size), scaled already; a row of the three stands as far from the next as of the others.
         keys: the same.
         values: the same.
@@ -30,22 +55,25 @@ def attend(team: Team, queries: Floats, keys: Floats, values: Floats, heads: int
     rows, width = queries.shape
     size, panel, functions = width // heads, team.library.panel, team.library.functions
     assert queries.strides == keys.strides == values.strides
-    deep, filled, whole = wide(size, 2), wide(rows, panel), team.whole and size <= functions.sonant_deep()
-    packed = np.empty((heads, filled * deep), np.int16 if whole else np.float32)
-    scales = np.empty((heads, filled), np.float32) if whole else None
-    packed_values = np.empty((heads, rows, wide(size, panel)), np.float32)
+    form = FORMS["float32" if team.dtype == "int16" and size > functions.sonant_deep() else team.dtype]
+    deep, filled = wide(size, form.together), wide(rows, panel)
+    packed = aligned((heads, filled * deep), form.keys)
+    scales = np.empty((heads, filled), np.float32) if form.keys is np.int16 else None
+    packed_values = aligned((heads, filled * wide(size, panel)), form.values)
     out = np.empty((rows, width), np.float32)
     parts = (queries, keys, values, out, packed, scales, packed_values)
     given = Heads(*map(address, parts), rows, heads, size, queries.strides[0] // queries.itemsize, width)
     where = ctypes.addressof(given)
+    pack_heads, attend_blocks, room, blocks = (
+        getattr(functions, form.functions + name) for name in ("pack_heads", "attend", "attend_space", "attend_blocks")
+    )
 
     def pack(member: int, begin: int, end: int) -> None:
-        functions.sonant_pack_heads(where, begin, end, team.space(member, deep * panel).ctypes.data)
+        pack_heads(where, begin, end, team.space(member, deep * panel).ctypes.data)
 
     def work(member: int, begin: int, end: int) -> None:
-        space = team.space(member, functions.sonant_attend_space(where))
-        functions.sonant_attend(where, begin, end, space.ctypes.data)
+        attend_blocks(where, begin, end, team.space(member, room(where)).ctypes.data)
 
     team.share(heads, 1, pack)
-    team.share(functions.sonant_attend_blocks(where), BLOCKS_AT_ONCE, work)
+    team.share(blocks(where), BLOCKS_AT_ONCE, work)
     return out

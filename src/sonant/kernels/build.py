@@ -18,12 +18,14 @@ from pathlib import Path
 __all__ = ["LEVELS", "SOURCES", "build", "compile_to", "digest", "file_of", "machine"]
 
 FOLDER = Path(__file__).parent
-SOURCES = ("attention.c", "convolutions.c", "products.c")
-HEADERS = ("products.h", "vectors.h")
+SOURCES = ("amx.c", "attention.c", "attention_amx.c", "convolutions.c", "products.c")
+HEADERS = ("amx.h", "attention.h", "convolutions.h", "products.h", "vectors.h")
 FLAGS = ("-O2", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno")
+AVX512 = ("-mavx512f", "-mavx512bw", "-mfma", "-DLANES=16", "-DROWS=12")  # 32 registers of 16
 LEVELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # machine: level: flags, the best level first
     "x86_64": {
-        "avx512": ("-mavx512f", "-mavx512bw", "-mfma", "-DLANES=16", "-DROWS=12"),  # 32 registers of 16
+        "amx": (*AVX512, "-mavx512bf16", "-mavx512vl", "-mamx-tile", "-mamx-bf16"),
+        "avx512": AVX512,
         "avx2": ("-mavx2", "-mfma", "-DLANES=8", "-DROWS=6"),  # 16 registers of 8
     },
     "aarch64": {"neon": ("-DLANES=4", "-DROWS=12")},  # 32 registers of 4
@@ -48,16 +50,13 @@ def file_of(level: str) -> Path:
     return FOLDER / f"kernels-{level}.{'dll' if sys.platform == 'win32' else 'so'}"
 
 
-def build() -> str:
+def build() -> dict[str, str]:
     """Compile every level of this machine beside the source.
 
     Returns:
-        Why something couldn't be made, in words; empty where all was.
+        By level why it couldn't be made, in words, nothing where it was; no level where this machine has none.
     """
-    levels = LEVELS.get(machine())
-    if levels is None:
-        return f"there are no kernels for {machine()}"
-    return next(filter(None, (compile_to(file_of(level), flags) for level, flags in levels.items())), "")
+    return {level: compile_to(file_of(level), flags) for level, flags in LEVELS.get(machine(), {}).items()}
 
 
 def compile_to(target: Path, flags: Sequence[str]) -> str:
@@ -82,4 +81,4 @@ def compile_to(target: Path, flags: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(build() or 0)
+    sys.exit("; ".join(filter(None, build().values())) or 0)

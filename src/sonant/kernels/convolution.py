@@ -1,4 +1,6 @@
-"""Long convolutions at a fraction of their taps, with what stands around them in a vocoder (``convolutions.c``)."""
+"""Long convolutions with what stands around them in a vocoder: on polynomials, at a fraction of their taps
+(``convolutions.c``), or in bfloat16 on AMX, tap by tap (``amx.c``).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.kernels.library import Floats, Shape, address, wide
-from sonant.kernels.product import round_panels
+from sonant.kernels.product import pack_amx, round_panels
 from sonant.kernels.team import Team
 
 __all__ = ["Convolution", "Moments", "moments"]
 
 POINTS = 16
 LONGEST = 31  # taps: a tile of 32 steps then gives two
+STEPS_AT_ONCE = 512  # on tiles: what they read stays in the second cache
 TILES = 48  # at a time: planes of 2 to 4 MB, and a weight that is read serves so many
 ROWS_AT_ONCE = 4096
 
@@ -54,7 +57,7 @@ class Convolution:
     """A dilated convolution that keeps the count of steps, silence beyond both ends.
 
     Args:
-        team: runs it, in float32 or int16.
+        team: runs it, in its dtype.
         weights: (outputs, inputs, kernel), kernel odd and at most 31.
         bias: (outputs,), none where None.
         dilation: steps between taps.
@@ -71,9 +74,13 @@ class Convolution:
         if bias is not None:
             self.bias = np.zeros(self.outputs, np.float32)
             self.bias[:outputs] = bias
-        taps = np.zeros((kernel, self.inputs, self.outputs), np.float32)  # last tap first: a product of polynomials
-        taps[:, :inputs, :outputs] = weights.transpose(2, 1, 0)[::-1]
-        roots = _roots(kernel)
+        taps = np.zeros((kernel, self.inputs, self.outputs), np.float32)
+        taps[:, :inputs, :outputs] = weights.transpose(2, 1, 0)
+        self.scales: Floats | None = None
+        if team.dtype == "bfloat16":
+            self.weights = pack_amx(team, taps.reshape(kernel, self.inputs, -1, panel))
+            return
+        taps, roots = np.ascontiguousarray(taps[::-1]), _roots(kernel)  # last tap first: a product of polynomials
         panels = np.empty((POINTS, self.outputs // panel, 3, self.inputs, panel), np.float32)
         given = taps.ctypes.data, roots.ctypes.data, kernel, self.inputs, self.outputs
         made = panels.ctypes.data
@@ -93,14 +100,20 @@ class Convolution:
         parts = (x, dress, self.weights, self.scales, self.bias, residual, out)
         given = Shape(*map(address, parts), len(x), self.inputs, self.outputs, self.kernel, self.dilation)
         where = ctypes.addressof(given)
+        if self.team.dtype == "bfloat16":
+            room, convolve = functions.sonant_amx_space, functions.sonant_amx_convolve
+            total, most = len(x), STEPS_AT_ONCE
+        else:
+            room, convolve = functions.sonant_space, functions.sonant_convolve
+            total, most = functions.sonant_tiles(where), TILES
         sums: dict[int, NDArray[np.float64]] = {}
 
         def work(member: int, begin: int, end: int) -> None:
-            space = self.team.space(member, functions.sonant_space(where, end - begin))
+            space = self.team.space(member, room(where, end - begin))
             sums[begin] = np.zeros((2, self.outputs))
-            functions.sonant_convolve(where, begin, end, space.ctypes.data, sums[begin].ctypes.data)
+            convolve(where, begin, end, space.ctypes.data, sums[begin].ctypes.data)
 
-        self.team.share(functions.sonant_tiles(where), TILES, work)
+        self.team.share(total, most, work)
         return Moments.of_sums(sums, len(x))
 
 

@@ -11,7 +11,7 @@ kernel 11 costs 48 / 22 = 2.2 instead of 11, kernel 7 1.8, kernel 3 1.6.
 Everything around a convolution happens while its numbers are at hand: scale, shift and snake before it; bias, residual
 and the sums that the next instance normalisation needs behind it. */
 
-#include "products.h"
+#include "convolutions.h"
 
 #define STEPS 32 /* of a tile */
 #define POINTS 16
@@ -20,16 +20,7 @@ typedef struct {
     vec re, im;
 } complex;
 
-/* Adds to moments, (2, channels): the sum and the sum of squares of count values, given those of their differences to
-   one of them, so that float32 loses nothing where the mean is large. */
-INLINE void add_moments(double *moments, int64_t channels, int64_t channel, int count, vec pivot, vec sum, vec square) {
-    doubles p = __builtin_convertvector(pivot, doubles), s = __builtin_convertvector(sum, doubles);
-    *(doubles *)(moments + channel) += s + count * p;
-    *(doubles *)(moments + channels + channel) +=
-        __builtin_convertvector(square, doubles) + 2 * p * s + count * p * p;
-}
-
-/* The same of rows [row, row_end) of x (rows, channels). */
+/* add_moments of rows [row, row_end) of x (rows, channels). */
 PUBLIC void sonant_moments(const float *x, int64_t channels, int64_t row, int64_t row_end, double *moments) {
     for (; row < row_end; row += STEPS) {
         int count = row_end - row < STEPS ? (int)(row_end - row) : STEPS;
@@ -45,17 +36,6 @@ PUBLIC void sonant_moments(const float *x, int64_t channels, int64_t row, int64_
         }
     }
 }
-
-typedef struct {
-    const float *x;        /* (rows, inputs); 0 beyond both ends, after the activation */
-    const float *dress;    /* (4, inputs): scale, shift; snake's alpha / pi and 1 / alpha */
-    const void *weights;   /* (POINTS, outputs / PANEL, 3, inputs, PANEL) as sonant_points makes them, or as int16 */
-    const float *scales;   /* (POINTS, outputs / PANEL, 3, PANEL) where they are int16 */
-    const float *bias;     /* (outputs) or none */
-    const float *residual; /* (rows, outputs), added; or none. May be out */
-    float *out;            /* (rows, outputs) */
-    int64_t rows, inputs, outputs, kernel, dilation;
-} convolution;
 
 /* exp(i pi n / 32): what makes the steps n and n + 16, as one complex number, a polynomial modulo t^16 - 1 */
 static const float TWIST[POINTS][2] = {
@@ -84,19 +64,6 @@ INLINE void four(complex z[4], int sign) {
     z[1] = (complex){away_re + side_re, away_im + side_im};
     z[2] = (complex){even_re - odd_re, even_im - odd_im};
     z[3] = (complex){away_re - side_re, away_im - side_im};
-}
-
-/* x + sin(alpha x)^2 / alpha (Ziyin et al. 2020): sin^2 has period pi; the polynomial's error is 5e-7, see
-   models/kokoro/graph_layers.py */
-INLINE vec snake(vec x, vec alpha_by_pi, vec one_by_alpha) {
-    vec turns = x * alpha_by_pi;
-    vec rest = turns - ((turns + ROUNDER) - ROUNDER);
-    vec square = rest * rest;
-    vec made = 10.581284043494835f * square - 29.426264427835253f;
-    made = made * square + 42.643424072481686f;
-    made = made * square - 32.4651393691662f;
-    made = made * square + 9.869524808477726f;
-    return x + made * square * one_by_alpha;
 }
 
 /* One tile's steps to its points: at each point three planes, the real part a, the imaginary part b, and a + b. */

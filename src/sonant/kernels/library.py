@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,26 @@ from numpy.typing import NDArray
 from sonant.errors import MissingExtra
 from sonant.kernels import build
 
-__all__ = ["Dressed", "Floats", "Heads", "Library", "Rows", "Shape", "address", "open_file", "open_level", "wide"]
+__all__ = [
+    "Dressed",
+    "Dtype",
+    "Floats",
+    "Heads",
+    "Library",
+    "Rows",
+    "Shape",
+    "address",
+    "aligned",
+    "open_file",
+    "open_level",
+    "wide",
+]
 
 Floats = NDArray[np.float32]
+Dtype = Literal["float32", "int16", "bfloat16"]
 INT = ctypes.c_int64
 POINTER = ctypes.c_void_p
+LINE = 64  # bytes
 
 
 class Shape(ctypes.Structure):
@@ -36,6 +52,7 @@ class Rows(ctypes.Structure):
     _fields_ = (
         *((name, POINTER) for name in ("inputs", "input_scales", "weights", "weight_scales", "bias", "out")),
         *((name, INT) for name in ("stride", "taps", "depth", "panels", "out_row", "group", "group_step", "more")),
+        ("gelu", POINTER),
     )
 
 
@@ -66,13 +83,13 @@ class Library:
     Attributes:
         level: a key of ``build.LEVELS``.
         panel: counts of channels are multiples of it.
-        whole: whether products of int16 are there, and faster than float32.
+        dtypes: of products that it has, where they are faster than float32's.
         functions: the shared library.
     """
 
     level: str
     panel: int
-    whole: bool
+    dtypes: frozenset[Dtype]
     functions: ctypes.CDLL
 
 
@@ -84,6 +101,14 @@ def address(array: NDArray[Any] | None) -> int | None:
 def wide(channels: int, panel: int) -> int:
     """The next multiple."""
     return -(-channels // panel) * panel
+
+
+def aligned(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+    """Room that begins with a cache line, as tiles are read fastest."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.empty(size + LINE, np.uint8)
+    start = -room.ctypes.data % LINE
+    return room[start : start + size].view(dtype).reshape(shape)
 
 
 @cache
@@ -108,7 +133,7 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_source.restype = ctypes.c_char_p
     if functions.sonant_source().decode() != build.digest():
         raise MissingExtra(f"sonant's kernels for {level} were compiled from another source; {again}")
-    functions.sonant_frame.argtypes = [POINTER, INT, INT, POINTER, INT, INT, POINTER, POINTER, INT, POINTER]
+    functions.sonant_frame.argtypes = [POINTER, INT, INT, POINTER, INT, INT, POINTER, INT, POINTER, INT, POINTER]
     functions.sonant_pack_heads.argtypes = functions.sonant_attend.argtypes = [POINTER, INT, INT, POINTER]
     functions.sonant_attend_space.argtypes = [POINTER]
     functions.sonant_round_panels.argtypes = [POINTER, INT, INT, INT, POINTER, POINTER]
@@ -121,4 +146,23 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_attend_blocks.argtypes = [POINTER]
     for name in ("tiles", "space", "attend_blocks", "attend_space", "panel", "deep", "whole"):
         getattr(functions, f"sonant_{name}").restype = INT
-    return Library(level, int(functions.sonant_panel()), bool(functions.sonant_whole()), functions)
+    has: dict[Dtype, bool] = {"float32": True, "int16": bool(functions.sonant_whole()), "bfloat16": _has_amx(functions)}
+    dtypes = frozenset(dtype for dtype, there in has.items() if there)
+    return Library(level, int(functions.sonant_panel()), dtypes, functions)
+
+
+def _has_amx(functions: ctypes.CDLL) -> bool:
+    """Whether amx.c was compiled, and its tiles may be used."""
+    if not hasattr(functions, "sonant_amx_allowed"):
+        return False
+    functions.sonant_amx_multiply.argtypes = functions.sonant_multiply.argtypes
+    functions.sonant_amx_convolve.argtypes = functions.sonant_convolve.argtypes
+    functions.sonant_amx_pack_heads.argtypes = functions.sonant_pack_heads.argtypes
+    functions.sonant_amx_attend.argtypes = functions.sonant_attend.argtypes
+    for name in ("blocks", "space"):
+        function = getattr(functions, f"sonant_amx_attend_{name}")
+        function.argtypes, function.restype = [POINTER], INT
+    functions.sonant_amx_pack.argtypes = [POINTER, INT, INT, INT, INT, INT, POINTER]
+    functions.sonant_amx_space.argtypes = [POINTER, INT]
+    functions.sonant_amx_space.restype = functions.sonant_amx_allowed.restype = INT
+    return bool(functions.sonant_amx_allowed())

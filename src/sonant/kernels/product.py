@@ -9,14 +9,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.kernels.library import Dressed, Floats, Rows, address, wide
+from sonant.kernels.library import Dressed, Dtype, Floats, Rows, address, aligned, wide
 from sonant.kernels.team import Team
 
-__all__ = ["GELU", "PLAIN", "Dress", "Product", "Steps", "frame", "put_on", "round_panels"]
+__all__ = ["GELU", "PLAIN", "Dress", "Product", "Steps", "frame", "halves", "pack_amx", "put_on", "round_panels"]
 
-ROWS_AT_ONCE = 96  # HIGH of products.c: rows that read a panel of weights together
+ROWS_AT_ONCE: dict[Dtype, int] = {"float32": 96, "int16": 96, "bfloat16": 256}  # that read a panel of weights together
 FRAMED_AT_ONCE = 256  # rows
 MOST_LANES = 16  # floats of the longest register
+STORED: dict[Dtype, type[np.generic]] = {"float32": np.float32, "int16": np.int16, "bfloat16": np.uint16}
+KINDS = tuple(STORED.values())  # in the order of products.c
+TOGETHER: dict[Dtype, int] = {"float32": 1, "int16": 2, "bfloat16": 32}  # inputs that are multiplied together
 ACTIVATIONS = ("none", "leaky", "gelu")  # in the order of products.c
 
 
@@ -59,7 +62,7 @@ PLAIN, GELU = Dress(), Dress(activation="gelu")
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Steps as a product reads them: (T, inputs) float32, or int16 with a scale for each step."""
+    """Steps as a product reads them: (T, inputs) float32, bfloat16's bits, or int16 with a scale for each step."""
 
     numbers: NDArray[Any]
     scales: Floats | None
@@ -69,7 +72,7 @@ class Product:
     """rows times a matrix, plus a bias.
 
     Args:
-        team: runs it, in float32 or int16.
+        team: runs it, in its dtype.
         weights: (taps, inputs, outputs): a row hears so many neighbouring steps.
         bias: (outputs,), zeros where None.
     """
@@ -78,16 +81,11 @@ class Product:
         taps, inputs, outputs = weights.shape
         self.team, self.taps, self.inputs, self.outputs = team, taps, inputs, outputs
         panel = team.library.panel
-        self.depth = wide(inputs, 2) if team.whole else inputs  # int16 is multiplied in pairs
-        self.width = wide(outputs, panel)
+        self.depth, self.width = wide(inputs, TOGETHER[team.dtype]), wide(outputs, panel)
         filled = np.zeros((taps, self.depth, self.width // panel, panel), np.float32)
         filled.reshape(taps, self.depth, -1)[:, :inputs, :outputs] = weights
-        deep = team.library.functions.sonant_deep()
-        parts = [filled[tap, k : k + deep] for tap in range(taps) for k in range(0, self.depth, deep)]
-        made = [round_panels(team, np.ascontiguousarray(part.transpose(1, 0, 2))) for part in parts]
-        self.weights = np.concatenate([part.reshape(-1) for part, _ in made])
-        self.scales = (
-            np.concatenate([scales.reshape(-1) for _, scales in made if scales is not None]) if team.whole else None
+        self.weights, self.scales = (
+            (pack_amx(team, filled), None) if team.dtype == "bfloat16" else _packed(team, filled)
         )
         self.bias = np.zeros(self.width, np.float32)
         self.bias[:outputs] = 0 if bias is None else bias
@@ -123,31 +121,64 @@ class Product:
         if out is None:
             out = np.empty((rows, self.width), np.float32)
         grouped = out if out.ndim == 3 else out[None]
-        panels, panel = self.width // self.team.library.panel, self.team.library.panel
+        panel = self.team.library.panel
         assert grouped.shape == (self.width // grouped.shape[2], rows, grouped.shape[2])
         assert not grouped.shape[2] % panel
         steps_to = [step // out.itemsize for step in grouped.strides]
         layout = steps_to[1], grouped.shape[2] // panel, steps_to[0], int(more)
-        parts = (steps.numbers, steps.scales, self.weights, self.scales, self.bias, out)
-        given = Rows(*map(address, parts), stride, self.taps, self.depth, panels, *layout)
-        where, multiply = ctypes.addressof(given), self.team.library.functions.sonant_multiply
-        if rows >= 2 * self.team.size * ROWS_AT_ONCE:
-            self.team.share(rows, ROWS_AT_ONCE, lambda _, begin, end: multiply(where, begin, end, 0, panels))
+        self._multiply(steps, stride, rows, out, layout)
+        return out
+
+    def activated(self, x: Floats, dress: Dress = PLAIN) -> Steps:
+        """GELU of (T, outputs) for another product, as ``frame`` gives it; x and dress as above, of one tap."""
+        if self.team.dtype != "bfloat16":
+            return frame(self.team, self(x, dress=dress)[:, : self.outputs], GELU)
+        steps = frame(self.team, x, dress)
+        made = aligned((len(x), self.width), np.uint16)
+        self._multiply(steps, 1, len(x), None, (0, 1, 0, 0), made)
+        return Steps(made, None)
+
+    def _multiply(
+        self,
+        steps: Steps,
+        stride: int,
+        rows: int,
+        out: Floats | None,
+        layout: tuple[int, int, int, int],
+        gelu: NDArray[np.uint16] | None = None,
+    ) -> None:
+        """See ``Rows``."""
+        parts, panels = (
+            (steps.numbers, steps.scales, self.weights, self.scales, self.bias, out),
+            self.width // self.team.library.panel,
+        )
+        given = Rows(*map(address, parts), stride, self.taps, self.depth, panels, *layout, address(gelu))
+        where, functions = ctypes.addressof(given), self.team.library.functions
+        multiply = functions.sonant_amx_multiply if self.team.dtype == "bfloat16" else functions.sonant_multiply
+        most = ROWS_AT_ONCE[self.team.dtype]
+        if rows >= 2 * self.team.size * most:
+            self.team.share(rows, most, lambda _, begin, end: multiply(where, begin, end, 0, panels))
         else:  # each member reads its own part of the weights
             self.team.share(panels, panels, lambda _, begin, end: multiply(where, 0, rows, begin, end))
-        return out
 
 
 def frame(team: Team, x: Floats, dress: Dress = PLAIN, pad: tuple[int, int] = (0, 0)) -> Steps:
     """(T, channels), dressed, between steps of silence, as the team's products read it."""
-    if not team.whole and dress is PLAIN and not any(pad) and x.flags.c_contiguous:
+    if team.dtype == "float32" and dress is PLAIN and not any(pad) and x.flags.c_contiguous:
         return Steps(x, None)
     steps = len(x) + sum(pad)
-    numbers = np.empty((steps, wide(x.shape[1], 2) if team.whole else x.shape[1]), np.int16 if team.whole else x.dtype)
-    scales = np.zeros(steps, np.float32) if team.whole else None
+    numbers = aligned((steps, wide(x.shape[1], TOGETHER[team.dtype])), STORED[team.dtype])
+    scales = np.zeros(steps, np.float32) if team.dtype == "int16" else None
     numbers[: pad[0]] = numbers[steps - pad[1] :] = 0
     _dress_to(team, x, dress, numbers[pad[0] :], None if scales is None else scales[pad[0] :])
     return Steps(numbers, scales)
+
+
+def halves(team: Team, x: Floats) -> NDArray[np.uint16]:
+    """(T, channels) in bfloat16's bits."""
+    out = aligned(x.shape, np.uint16)
+    _dress_to(team, x, PLAIN, out, None)
+    return out
 
 
 def put_on(team: Team, x: Floats, dress: Dress) -> Floats:
@@ -162,7 +193,8 @@ def _dress_to(team: Team, x: Floats, dress: Dress, out: NDArray[Any], scales: Fl
     assert channels == 1 or x.strides[1] == x.itemsize
     how, held = dress.given()
     given = x.ctypes.data, x.strides[0] // x.itemsize, channels, ctypes.addressof(how)
-    made = out.ctypes.data, out.shape[1], address(scales)
+    kind = KINDS.index(out.dtype.type)
+    made = kind, out.ctypes.data, out.shape[1], address(scales)
     kernel, floats = team.library.functions.sonant_frame, wide(channels, MOST_LANES)
 
     def work(member: int, begin: int, end: int) -> None:
@@ -172,9 +204,32 @@ def _dress_to(team: Team, x: Floats, dress: Dress, out: NDArray[Any], scales: Fl
     del held
 
 
+def _packed(team: Team, filled: Floats) -> tuple[NDArray[Any], Floats | None]:
+    """Weights (taps, depth, panels, panel) for ``sonant_multiply``, and their scales in int16."""
+    taps, depth, *_ = filled.shape
+    deep = team.library.functions.sonant_deep()
+    parts = [filled[tap, k : k + deep] for tap in range(taps) for k in range(0, depth, deep)]
+    made = [round_panels(team, np.ascontiguousarray(part.transpose(1, 0, 2))) for part in parts]
+    scales = [own.reshape(-1) for _, own in made if own is not None]
+    return np.concatenate([part.reshape(-1) for part, _ in made]), np.concatenate(scales) if scales else None
+
+
+def pack_amx(team: Team, filled: Floats) -> NDArray[Any]:
+    """The same for ``sonant_amx_multiply``, bfloat16's bits; depth being a multiple of 32."""
+    taps, depth, panels, panel = filled.shape
+    made = aligned((panels, depth // 32, taps, 16, panel, 2), np.uint16)
+    pack, given, to = (
+        team.library.functions.sonant_amx_pack,
+        (filled.ctypes.data, taps, depth, panels),
+        made.ctypes.data,
+    )
+    team.share(panels, panels, lambda _, begin, end: pack(*given, begin, end, to))
+    return made
+
+
 def round_panels(team: Team, panels: Floats) -> tuple[NDArray[Any], Floats | None]:
     """Weights (..., depth, panel) as the team multiplies them: as they are, or in int16 and a scale for each output."""
-    if not team.whole:
+    if team.dtype == "float32":
         return panels, None
     *count, depth, panel = panels.shape
     whole, scales = np.empty(panels.shape, np.int16), np.empty((*count, panel), np.float32)

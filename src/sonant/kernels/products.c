@@ -85,16 +85,6 @@ void multiply_panel(int64_t rows, int64_t depth, rows_of a, const void *w, const
     }
 }
 
-typedef struct {
-    const void *inputs;         /* (steps, inputs): row r hears the steps r stride to r stride + taps - 1 */
-    const float *input_scales;  /* (steps) where inputs are int16 */
-    const void *weights;        /* for each tap, for each DEEP inputs or what is left: (panels, inputs, PANEL) */
-    const float *weight_scales; /* (taps, DEEPs, panels, PANEL) where they are int16 */
-    const float *bias;          /* a number for each output */
-    float *out;                 /* row r begins at r out_row, but for a group of panels at a time, group_step apart */
-    int64_t stride, taps, depth, panels, out_row, group, group_step, more; /* more: added to what out holds */
-} product;
-
 /* Rows [row, row_end) of the outputs [panel, panel_end) x PANEL. */
 PUBLIC void sonant_multiply(const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
     for (int64_t top = row; top < row_end; top += HIGH) {
@@ -229,17 +219,23 @@ static void dress_row(const dress *how, float *row, int64_t channels, int64_t co
     }
 }
 
-/* Rows [row, row_end) of x, dressed: to float32 (rows, stride), or with scales to int16; filled up with zeros to
-   stride. Space for a row, up to a multiple of LANES. */
+enum { FLOAT32, INT16, BFLOAT16 };
+
+/* Rows [row, row_end) of x, dressed: to (rows, stride) of a kind, filled up with zeros to stride; int16 has scales.
+   Space for a row, up to a multiple of LANES. */
 PUBLIC void sonant_frame(const float *x, int64_t x_row, int64_t channels, const dress *how, int64_t row,
-                         int64_t row_end, float *space, void *to, int64_t stride, float *scales) {
-    int64_t count = (channels + LANES - 1) / LANES * LANES, size = scales ? 2 : 4;
+                         int64_t row_end, float *space, int64_t kind, void *to, int64_t stride, float *scales) {
+    int64_t count = (channels + LANES - 1) / LANES * LANES, size = kind == FLOAT32 ? 4 : 2;
     for (; row < row_end; row++) {
         char *out = (char *)to + row * stride * size;
         memset(space + channels, 0, (count - channels) * sizeof(float));
         memcpy(space, x + row * x_row, channels * sizeof(float));
         if (how->scale || how->activation) dress_row(how, space, channels, count);
-        if (scales) scales[row] = round_row(space, count, (int16_t *)space); /* behind what is read */
+        if (kind == INT16) scales[row] = round_row(space, count, (int16_t *)space); /* behind what is read */
+#if defined(__AVX512BF16__)
+        if (kind == BFLOAT16)
+            for (int64_t i = 0; i < count; i += LANES) store_halves((uint16_t *)space + i, load(space + i));
+#endif
         int64_t filled = stride < count ? stride : count;
         memcpy(out, space, filled * size);
         memset(out + filled * size, 0, (stride - filled) * size);

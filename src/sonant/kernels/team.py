@@ -9,7 +9,7 @@ from threading import Lock
 
 import numpy as np
 
-from sonant.kernels.library import Floats, Library
+from sonant.kernels.library import Dtype, Floats, Library
 
 __all__ = ["Team"]
 
@@ -22,12 +22,12 @@ class Team:
     Args:
         library: the kernels.
         size: threads, the caller's counted.
-        whole: multiply in int16, where the library does.
+        dtype: what products read is rounded to it, one of the library's.
     """
 
-    def __init__(self, library: Library, size: int, *, whole: bool = False) -> None:
-        assert library.whole or not whole
-        self.library, self.size, self.whole = library, max(size, 1), whole
+    def __init__(self, library: Library, size: int, dtype: Dtype = "float32") -> None:
+        assert dtype in library.dtypes
+        self.library, self.size, self.dtype = library, max(size, 1), dtype
         self.pool = ThreadPoolExecutor(max(self.size - 1, 1), "sonant-kernels")
         self.lock = Lock()
         self.spaces = [np.empty(0, np.float32) for _ in range(self.size)]

@@ -13,7 +13,7 @@ import numpy as np
 
 from sonant.kernels.attention import attend
 from sonant.kernels.library import Floats
-from sonant.kernels.product import GELU, PLAIN, Dress, Product, put_on
+from sonant.kernels.product import PLAIN, Dress, Product, put_on
 from sonant.kernels.team import Team
 
 __all__ = ["Layer", "LayerKeys", "Parameters"]
@@ -99,7 +99,6 @@ class Layer:
         self.mixes(attend(self.team, queries, keys, values, self.heads), out=hidden, more=True)
         if not self.before:
             own[:] = put_on(self.team, own, self.norms[0])
-        inner = self.widens(own, dress=second)
-        self.narrows(inner[:, : self.narrows.inputs], out=hidden, dress=GELU, more=True)
+        self.narrows(self.widens.activated(own, second), out=hidden, more=True)
         if not self.before:
             own[:] = put_on(self.team, own, self.norms[1])

@@ -55,6 +55,10 @@ INLINE vec larger(vec a, vec b) {
 }
 INLINE ints pairs(ints a, ints b) { return (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16); }
 #endif
+#if defined(__AVX512BF16__) /* to bfloat16, to the nearest, no number staying none: 16 bits each of 32, or packed */
+INLINE ints halves(vec x) { return (ints)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)x)); }
+INLINE void store_halves(uint16_t *to, vec x) { _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)x)); }
+#endif
 #if WHOLE /* else the compiler keeps all products of a step waiting, and runs out of registers */
 #define ONE_BY_ONE(sum) __asm__("" : "+v"(sum))
 #else

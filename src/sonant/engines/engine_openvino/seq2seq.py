@@ -290,15 +290,14 @@ def _plans(options: EngineOptions, config: WhisperConfig) -> tuple[runtime.Plan 
         chosen = cpu.Dtypes("int16", "float32", "asked for")
     else:
         plan = runtime.plan(options, group)
-        return plan, plan, f"{plan.dtype} ({plan.reason})"
-    encoder: runtime.Plan | Team | None
-    if chosen.encoder == "int16":
-        runtime.check_device(options)
-        encoder = own_kernels.find("int16", options.threads)
-    else:
-        encoder = runtime.plan(replace(options, dtype=chosen.encoder), group)
-    if encoder is None:
+        chosen = cpu.Dtypes(plan.dtype, plan.dtype, plan.reason)
+    runtime.check_device(options)
+    encoder: runtime.Plan | Team | None = None
+    if chosen.encoder in ("int16", "bfloat16"):
+        encoder = own_kernels.find(chosen.encoder, options.threads)
+    if encoder is None and chosen.encoder == "int16":
         raise BadInput(f"int16 needs sonant's kernels: {own_kernels.missing()}; allowed here: auto, float32, int8")
+    encoder = encoder or runtime.plan(replace(options, dtype=chosen.encoder), group)
     decoder = runtime.plan(replace(options, dtype=chosen.decoder), group)
     both = chosen.encoder == chosen.decoder
     words = chosen.encoder if both else f"{chosen.encoder} encoder, {chosen.decoder} decoder"

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from sonant.engines import cpu, own_kernels, pages
 from sonant.engines.ctc_flow import Make, Run
 from sonant.errors import BadInput
+from sonant.kernels.team import Team
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.net_kernels import Network
 from sonant.weights.tensors import Tensor
 
-__all__ = ["dtype_of", "open_network"]
+__all__ = ["dtype_of", "open_network", "team_for"]
 
 
 def dtype_of(config: Wav2Vec2Config, dtype: str, bfloat16: bool | None = None) -> tuple[str, str]:
@@ -33,10 +34,14 @@ def dtype_of(config: Wav2Vec2Config, dtype: str, bfloat16: bool | None = None) -
     return dtype, "asked for"
 
 
-def open_network(config: Wav2Vec2Config, stored: Mapping[str, Tensor], threads: int) -> Make:
+def team_for(config: Wav2Vec2Config, dtype: str, threads: int) -> Team | None:
+    """What runs a network of this dtype, where that is the kernels; ``dtype_of`` made sure that int16 has them."""
+    there = Network.has(config) and dtype in ("int16", "bfloat16")
+    return own_kernels.find(dtype, threads) if there else None
+
+
+def open_network(config: Wav2Vec2Config, stored: Mapping[str, Tensor], team: Team) -> Make:
     """The parts of a wav2vec 2.0, each packed when it is first needed; the file's pages are given back."""
-    team = own_kernels.find("int16", threads)
-    assert team is not None  # ``dtype_of`` said so
     network = Network(config, stored, team)
     mapped = [one.read() for one in stored.values()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class KernelEncoder:
     def __init__(self, encoder: Encoder) -> None:
         self.encoder, self.lock = encoder, Lock()  # one window has all cores
 
-    def __call__(self, features: NDArray[np.float32], cross: Sequence[NDArray[np.float32]]) -> None:
+    def __call__(self, features: NDArray[np.float32], cross: Sequence[NDArray[Any]]) -> None:
         """(B, n_mels, T) log-mel to keys and values (B, H, F, E) of each decoder layer in turn, which are written."""
         for window, heard in enumerate(features):
             with self.lock:

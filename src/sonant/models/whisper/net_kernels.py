@@ -6,11 +6,13 @@ Legend: D width, H heads, E head size, F encoder frames; activations are (frames
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sonant.kernels.library import Floats, wide
-from sonant.kernels.product import GELU, frame, put_on
+from sonant.kernels.product import GELU, frame, halves, put_on
 from sonant.kernels.team import Team
 from sonant.kernels.transformer import Layer, LayerKeys, Parameters
 from sonant.models.whisper.config import LAYER_NORM_EPS, WhisperConfig
@@ -44,12 +46,12 @@ class Encoder:
             for kind in "kv"
         ]
 
-    def __call__(self, features: Floats, cross: Sequence[Floats]) -> None:
+    def __call__(self, features: Floats, cross: Sequence[NDArray[Any]]) -> None:
         """Hear a window.
 
         Args:
             features: (n_mels, 2 F) log-mel.
-            cross: (H, F, E) float32, keys and values of each layer in turn, which are written.
+            cross: (H, F, E) float32 or bfloat16's bits, keys and values of each layer in turn, which are written.
         """
         first, second = self.convs
         heard = first(np.ascontiguousarray(features.T))[:, : first.outputs]
@@ -60,8 +62,9 @@ class Encoder:
             layer(hidden)
         steps = frame(self.team, hidden[:, : self.width], self.norm)
         for product, out in zip(self.cross, cross, strict=True):
-            if out.shape[2] % self.team.library.panel:
+            if out.dtype == np.uint16 or out.shape[2] % self.team.library.panel:
                 made = product(steps)[:, : self.width]
-                out[:] = made.reshape(len(made), *out.shape[::2]).transpose(1, 0, 2)
+                bits = halves(self.team, made) if out.dtype == np.uint16 else made
+                out[:] = bits.reshape(len(made), *out.shape[::2]).transpose(1, 0, 2)
             else:
                 product(steps, out=out)

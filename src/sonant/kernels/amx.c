@@ -1,0 +1,129 @@
+/* Products and convolutions in bfloat16 on AMX. Only what products read is rounded; their sums, and all that lies
+   between them, stay in float32.
+
+   With products this fast a convolution is done tap by tap. The steps of a range are dressed and rounded once, into the
+   second cache; then a block of 32 steps by 32 outputs stays in four tiles for all its taps and inputs. */
+
+#if defined(__AMX_BF16__) && defined(__linux__)
+#define _GNU_SOURCE
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "convolutions.h"
+#include "amx.h"
+
+#define HIGH 256 /* rows of a product that read a panel of weights, out of the first cache, one block after the other */
+
+/* Whether the system lets this process use tiles: it wants to be asked first (Linux, Documentation/arch/x86/xstate). */
+PUBLIC int64_t sonant_amx_allowed(void) {
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
+}
+
+/* x Phi(x), Phi the normal distribution as a logistic function of a polynomial, fitted to x Phi(x): 2.6e-5. */
+INLINE vec gelu(vec x) {
+    vec square = (vec)_mm512_min_ps((__m512)(x * x), (__m512)splat(36)); /* far out the polynomial would turn */
+    vec made = square * -0.001014283f + 0.10677586f;
+    made = made * square + 2.30112118f;
+    return x * (vec)_mm512_rcp14_ps((__m512)(power(-x * made) + 1.0f));
+}
+
+/* As sonant_multiply, for bfloat16: weights are (panels, depth / DEPTH, taps, DEPTH / 2, PANEL, 2). */
+PUBLIC void sonant_amx_multiply(const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
+    float sums[BLOCK][PANEL] __attribute__((aligned(64)));
+    int64_t size = p->taps * p->depth * PANEL, step = 2 * p->stride * p->depth;
+    for (int64_t first = row; first < row_end; first += HIGH) {
+        int64_t last = row_end - first < HIGH ? row_end : first + HIGH;
+        for (int64_t n = panel; n < panel_end; n++)
+            for (int64_t top = first; top < last; top += BLOCK) {
+                int64_t rows = last - top < BLOCK ? last - top : BLOCK;
+                if (top == first || rows < BLOCK) shape_tiles(rows);
+                multiply_block(rows, (const char *)p->inputs + top * step, step, p->taps, 2 * p->depth, p->depth,
+                               (const uint16_t *)p->weights + n * size, sums[0], PANEL);
+                float *out = p->out + n / p->group * p->group_step + top * p->out_row + n % p->group * PANEL;
+                for (int side = 0; side < PANEL; side += LANES) {
+                    vec bias = load(p->bias + n * PANEL + side);
+                    for (int64_t r = 0; r < rows; r++) {
+                        vec made = load(sums[r] + side) + bias;
+                        float *to = out + r * p->out_row + side;
+                        if (p->gelu)
+                            store_halves(p->gelu + ((top + r) * p->panels + n) * PANEL + side, gelu(made));
+                        else
+                            store(to, p->more ? made + load(to) : made);
+                    }
+                }
+            }
+    }
+    _tile_release();
+}
+
+/* Bytes from step to step of what is dressed: one cache line more than it holds, else all steps share a set. */
+INLINE int64_t apart(const convolution *c) { return 2 * c->inputs + 64; }
+
+/* Floats of space that sonant_amx_convolve needs for so many steps. */
+PUBLIC int64_t sonant_amx_space(const convolution *c, int64_t steps) {
+    return ((steps + c->dilation * (c->kernel - 1)) * apart(c) + 64) / 4;
+}
+
+/* The steps [row, row_end) of a convolution; moments as in add_moments. */
+PUBLIC void sonant_amx_convolve(const convolution *c, int64_t row, int64_t row_end, float *space, double *moments) {
+    float sums[BLOCK][PANEL] __attribute__((aligned(64)));
+    int64_t step = apart(c), before = c->dilation * (c->kernel - 1) / 2;
+    char *heard = (char *)(((uintptr_t)space + 63) / 64 * 64);
+    for (int64_t t = row - before; t < row_end + before; t++) {
+        uint16_t *to = (uint16_t *)(heard + (t - row + before) * step);
+        if (t < 0 || t >= c->rows) {
+            memset(to, 0, 2 * c->inputs);
+            continue;
+        }
+        for (int64_t i = 0; i < c->inputs; i += LANES) {
+            const float *dress = c->dress + i;
+            vec x = load(c->x + t * c->inputs + i) * load(dress) + load(dress + c->inputs);
+            store_halves(to + i, snake(x, load(dress + 2 * c->inputs), load(dress + 3 * c->inputs)));
+        }
+    }
+    shape_tiles(row_end - row < BLOCK ? row_end - row : BLOCK);
+    for (int64_t n = 0; n < c->outputs; n += PANEL) {
+        const uint16_t *weights = (const uint16_t *)c->weights + n * c->inputs * c->kernel;
+        vec pivot[2] = {{0}}, sum[2] = {{0}}, square[2] = {{0}};
+        for (int64_t t = row; t < row_end; t += BLOCK) {
+            int64_t rows = row_end - t < BLOCK ? row_end - t : BLOCK;
+            if (rows < BLOCK && t > row) shape_tiles(rows);
+            multiply_block(rows, heard + (t - row) * step, step, c->kernel, c->dilation * step, c->inputs, weights,
+                           sums[0], PANEL);
+            UNROLL for (int side = 0; side < 2; side++) {
+                int64_t place = t * c->outputs + n + side * LANES;
+                vec bias = c->bias ? load(c->bias + n + side * LANES) : (vec){0};
+                for (int64_t r = 0; r < rows; r++, place += c->outputs) {
+                    vec value = load(sums[r] + side * LANES) + bias;
+                    if (c->residual) value += load(c->residual + place);
+                    store(c->out + place, value);
+                    if (t == row && !r) pivot[side] = value;
+                    vec distance = value - pivot[side];
+                    sum[side] += distance;
+                    square[side] += distance * distance;
+                }
+            }
+            if (rows < BLOCK && n + PANEL < c->outputs && t > row) shape_tiles(BLOCK);
+        }
+        for (int side = 0; side < 2; side++)
+            add_moments(moments, c->outputs, n + side * LANES, row_end - row, pivot[side], sum[side], square[side]);
+    }
+    _tile_release();
+}
+
+/* Panels [panel, panel_end) of weights (taps, depth, panels, PANEL) in bfloat16, as multiply_block reads them. */
+PUBLIC void sonant_amx_pack(const float *from, int64_t taps, int64_t depth, int64_t panels, int64_t panel,
+                              int64_t panel_end, uint16_t *to) {
+    to += panel * taps * depth * PANEL;
+    for (; panel < panel_end; panel++)
+        for (int64_t k = 0; k < depth; k += DEPTH)
+            for (int64_t tap = 0; tap < taps; tap++)
+                for (int64_t i = k; i < k + DEPTH; i += 2)
+                    for (int side = 0; side < PANEL; side += LANES, to += PANEL) {
+                        const float *first = from + ((tap * depth + i) * panels + panel) * PANEL + side;
+                        *(unaligned_ints *)to = halves(load(first)) | halves(load(first + panels * PANEL)) << 16;
+                    }
+}
+#endif

@@ -1,0 +1,41 @@
+/* A convolution with what stands around it: what its two ways, on polynomials and on tiles, have in common. */
+
+#ifndef SONANT_CONVOLUTIONS_H
+#define SONANT_CONVOLUTIONS_H
+
+#include "products.h"
+
+typedef struct {
+    const float *x;        /* (rows, inputs); 0 beyond both ends, after the activation */
+    const float *dress;    /* (4, inputs): scale, shift; snake's alpha / pi and 1 / alpha */
+    const void *weights;   /* as sonant_points makes them, or sonant_amx_pack */
+    const float *scales;   /* of weights in int16, one for each output of a panel */
+    const float *bias;     /* (outputs) or none */
+    const float *residual; /* (rows, outputs), added; or none. May be out */
+    float *out;            /* (rows, outputs) */
+    int64_t rows, inputs, outputs, kernel, dilation;
+} convolution;
+
+/* x + sin(alpha x)^2 / alpha (Ziyin et al. 2020): sin^2 has period pi; the polynomial's error is 5e-7, see
+   models/kokoro/graph_layers.py */
+INLINE vec snake(vec x, vec alpha_by_pi, vec one_by_alpha) {
+    vec turns = x * alpha_by_pi;
+    vec rest = turns - ((turns + ROUNDER) - ROUNDER);
+    vec square = rest * rest;
+    vec made = 10.581284043494835f * square - 29.426264427835253f;
+    made = made * square + 42.643424072481686f;
+    made = made * square - 32.4651393691662f;
+    made = made * square + 9.869524808477726f;
+    return x + made * square * one_by_alpha;
+}
+
+/* Adds to moments, (2, channels): the sum and the sum of squares of count values, given those of their differences to
+   one of them, so that float32 loses nothing where the mean is large. */
+INLINE void add_moments(double *moments, int64_t channels, int64_t channel, int count, vec pivot, vec sum, vec square) {
+    doubles p = __builtin_convertvector(pivot, doubles), s = __builtin_convertvector(sum, doubles);
+    *(doubles *)(moments + channel) += s + count * p;
+    *(doubles *)(moments + channels + channel) +=
+        __builtin_convertvector(square, doubles) + 2 * p * s + count * p * p;
+}
+
+#endif
