@@ -9,7 +9,7 @@ from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
 from sonant.errors import BadInput
 
-HASWELL = frozenset({"avx2", "fma"})
+HASWELL = frozenset({"avx2", "fma", "f16c"})
 ALDER_LAKE = HASWELL | {"avx_vnni"}
 CASCADE_LAKE = HASWELL | {"avx512f", "avx512bw", "avx512_vnni"}
 ZEN_4 = CASCADE_LAKE | {"avx512_bf16"}
@@ -52,6 +52,7 @@ def test_whisper(monkeypatch, flags, limit, encoder):
     [
         ("x86_64", HASWELL, "", ["avx2"]),
         ("x86_64", CASCADE_LAKE, "", ["avx512", "avx2"]),
+        ("x86_64", SAPPHIRE_RAPIDS, "", ["amx", "avx512", "avx2"]),
         ("x86_64", SAPPHIRE_RAPIDS, "AVX2", ["avx2"]),
         ("x86_64", SAPPHIRE_RAPIDS, "AVX512_CORE", ["avx512", "avx2"]),
         ("x86_64", SAPPHIRE_RAPIDS, "SSE41", []),
@@ -72,11 +73,15 @@ def test_kernels(monkeypatch, machine, flags, limit, levels):
 @pytest.mark.parametrize(("flags", "dtype"), [(HASWELL, "int16"), (ZEN_4, "bfloat16"), (None, "float32")])
 def test_speech(monkeypatch, flags, dtype):
     monkeypatch.setattr(cpu, "_flags", lambda: flags)
-    monkeypatch.setattr(own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, frozenset({"float32", "int16"}), None))
+    monkeypatch.setattr(
+        own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, frozenset({"float32", "int16"}), None)
+    )
     found, reason = own_kernels.auto_dtype()
     assert found == dtype
     assert reason
-    monkeypatch.setattr(own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, frozenset({"float32"}), None))
+    monkeypatch.setattr(
+        own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, frozenset({"float32"}), None)
+    )
     assert own_kernels.auto_dtype()[0] == dtype.replace("int16", "float32")  # no faster
 
 

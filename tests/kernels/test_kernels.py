@@ -2,8 +2,6 @@
 
 import math
 import shutil
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,37 +17,11 @@ from sonant.kernels.convolution import POINTS, Convolution, moments
 from sonant.kernels.product import GELU, PLAIN, Dress, Product, frame, put_on
 from sonant.kernels.team import Team
 
-# Registers of other machines, by plain C: the rules are the same, only slower.
-WIDTHS = {"plain4": ("-DLANES=4", "-DROWS=12", "-Wno-psabi"), "plain16": ("-DLANES=16", "-DROWS=12", "-Wno-psabi")}
+WIDTHS = ("plain4", "plain16")  # see conftest.py
 DTYPES = ("float32", "int16", "bfloat16")
 KINDS = [(level, dtype) for level in (*build.LEVELS.get(build.machine(), ()), *WIDTHS) for dtype in DTYPES]
 OFF = {"float32": (3e-5, 2e-7), "int16": (3e-5, 2e-4), "bfloat16": (2**-6, 2**-7)}  # of weights, and for each score's
 ROW_LEVELS, WEIGHT_LEVELS = 4095, 4095  # of products.c; a row has more where its sums allow
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory):
-    """Two threads' teams by level and dtype."""
-    folder = tmp_path_factory.mktemp("kernels")
-
-    @cache
-    def get(level, dtype):
-        if level in WIDTHS:
-            if shutil.which("cc") is None:
-                pytest.skip("no C compiler")
-            path = folder / f"{level}.so"
-            if not path.exists():
-                assert build.compile_to(path, WIDTHS[level]) == ""
-            found = replace(library.open_file(path, level), dtypes=frozenset({"float32", "int16"}))
-        else:
-            if level not in cpu.kernel_levels():
-                pytest.skip(f"this CPU has no {level}")
-            found = library.open_level(level)
-        if dtype not in found.dtypes:
-            pytest.skip(f"no {dtype} here")
-        return Team(found, 2, dtype)
-
-    return get
 
 
 def snake(x, alpha):

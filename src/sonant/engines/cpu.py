@@ -27,6 +27,7 @@ LEVELS = (
     "AVX512_CORE_AMX",
 )
 NEEDS = {  # flag of the kernel's cpuinfo -> level that allows its use
+    "f16c": "AVX2",
     "fma": "AVX2",
     "avx2": "AVX2",
     "avx512f": "AVX512_CORE",
@@ -84,8 +85,8 @@ def kernel_levels() -> list[str]:
     if build.machine() == "aarch64":  # all of them have it
         return list(build.LEVELS["aarch64"])
     usable = _usable() or set()
-    long = {"avx512f", "avx512bw", "fma"}
-    needed = {"amx": long | {"amx_bf16", "avx512_bf16"}, "avx512": long, "avx2": {"avx2", "fma"}}
+    long = {"avx512f", "avx512bw", "fma", "f16c"}
+    needed = {"amx": long | {"amx_bf16", "avx512_bf16", "avx512_vnni"}, "avx512": long, "avx2": {"avx2", "fma", "f16c"}}
     return [level for level, flags in needed.items() if flags <= usable]
 
 

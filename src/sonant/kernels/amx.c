@@ -22,7 +22,7 @@ PUBLIC int64_t sonant_amx_allowed(void) {
 }
 
 /* x Phi(x), Phi the normal distribution as a logistic function of a polynomial, fitted to x Phi(x): 2.6e-5. */
-INLINE vec gelu(vec x) {
+INLINE vec near_gelu(vec x) {
     vec square = (vec)_mm512_min_ps((__m512)(x * x), (__m512)splat(36)); /* far out the polynomial would turn */
     vec made = square * -0.001014283f + 0.10677586f;
     made = made * square + 2.30112118f;
@@ -48,7 +48,7 @@ PUBLIC void sonant_amx_multiply(const product *p, int64_t row, int64_t row_end, 
                         vec made = load(sums[r] + side) + bias;
                         float *to = out + r * p->out_row + side;
                         if (p->gelu)
-                            store_halves(p->gelu + ((top + r) * p->panels + n) * PANEL + side, gelu(made));
+                            store_halves(p->gelu + ((top + r) * p->panels + n) * PANEL + side, near_gelu(made));
                         else
                             store(to, p->more ? made + load(to) : made);
                     }

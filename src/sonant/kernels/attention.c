@@ -37,27 +37,6 @@ PUBLIC void sonant_pack_heads(const attention *t, int64_t head, int64_t head_end
     }
 }
 
-/* Scores of a row, made weights in place: exp(score - largest). Their sum is returned. */
-static float weigh(float *scores, int64_t keys) {
-    int64_t count = panels_of(keys) * PANEL;
-    for (int64_t i = keys; i < count; i++) scores[i] = -1e30f; /* no keys */
-    vec most = splat(-1e30f), sum = {0}, seen = {0};
-    for (int64_t i = 0; i < count; i += LANES) {
-        most = larger(most, load(scores + i));
-        seen += load(scores + i);
-    }
-    float largest = most[0], all = 0;
-    for (int l = 1; l < LANES; l++) largest = most[l] > largest ? most[l] : largest;
-    for (int64_t i = 0; i < count; i += LANES) {
-        vec weight = exponential(load(scores + i) - largest);
-        store(scores + i, weight);
-        sum += weight;
-    }
-    sum += 0 * seen; /* no number stays none */
-    for (int l = 0; l < LANES; l++) all += sum[l];
-    return all;
-}
-
 /* Blocks of QUERIES rows, counted through all heads. */
 PUBLIC int64_t sonant_attend_blocks(const attention *t) { return t->heads * ((t->rows + QUERIES - 1) / QUERIES); }
 
@@ -82,7 +61,7 @@ PUBLIC void sonant_attend(const attention *t, int64_t block, int64_t block_end, 
                 float *row = asked + r * wide;
                 memset(row + t->size, 0, (count - t->size) * sizeof(float));
                 memcpy(row, (const float *)queries.numbers + r * t->row, t->size * sizeof(float));
-                scales[r] = round_row(row, count, (int16_t *)row); /* behind what is read */
+                scales[r] = round_row(row, count, DEEP, WEIGHT_LEVELS, (int16_t *)row); /* behind what is read */
             }
             queries = (rows_of){asked, scales, 2 * wide};
         }

@@ -16,4 +16,31 @@ typedef struct {
 
 INLINE int64_t panels_of(int64_t count) { return (count + PANEL - 1) / PANEL; }
 
+/* Scores of a row, made weights in place: exp(score - largest). Their sum is returned. */
+INLINE float weigh(float *scores, int64_t keys) {
+    int64_t count = panels_of(keys) * PANEL;
+    for (int64_t i = keys; i < count; i++) scores[i] = -1e30f; /* no keys */
+    vec most = splat(-1e30f), sum = {0}, seen = {0};
+    for (int64_t i = 0; i < count; i += LANES) {
+        most = larger(most, load(scores + i));
+        seen += load(scores + i);
+    }
+    float largest = most[0];
+    for (int l = 1; l < LANES; l++) largest = most[l] > largest ? most[l] : largest;
+    for (int64_t i = 0; i < count; i += LANES) {
+        vec weight = exponential(load(scores + i) - largest);
+        store(scores + i, weight);
+        sum += weight;
+    }
+    sum += 0 * seen; /* no number stays none */
+    return total(sum);
+}
+
+/* attention_amx.c: rows, up to 32, attend to count keys in bfloat16, which lie as sonant_amx_pack_heads leaves them. */
+void attend_halves(int64_t rows, const float *queries, int64_t row, int64_t count, int64_t size, const uint16_t *keys,
+                   const uint16_t *values, float *out, int64_t out_row, float *space);
+
+/* Floats of space that it needs. */
+int64_t halves_space(int64_t keys, int64_t size);
+
 #endif

@@ -47,7 +47,7 @@ PUBLIC void sonant_amx_pack_heads(const attention *t, int64_t head, int64_t head
 }
 
 /* A row of scores to weights, 2^(score - largest); their sum is returned. */
-INLINE float weigh(float *scores, int64_t keys, int64_t wide, uint16_t *weights) {
+INLINE float weigh_halves(float *scores, int64_t keys, int64_t wide, uint16_t *weights) {
     for (int64_t i = keys; i < wide; i++) scores[i] = -1e30f; /* no keys */
     vec most = splat(-1e30f), sum = {0};
     for (int64_t i = 0; i < wide; i += LANES) most = larger(most, load(scores + i));
@@ -57,43 +57,51 @@ INLINE float weigh(float *scores, int64_t keys, int64_t wide, uint16_t *weights)
         sum += weight;
         store_halves(weights + i, weight);
     }
-    return _mm512_reduce_add_ps((__m512)sum);
+    return total(sum);
+}
+
+int64_t halves_space(int64_t keys, int64_t size) {
+    int64_t wide = panels_of(keys) * PANEL, deep = (size + DEPTH - 1) / DEPTH * DEPTH;
+    return BLOCK * (wide + (wide + DEPTH) / 2 + deep / 2) + 16;
+}
+
+void attend_halves(int64_t rows, const float *queries, int64_t row, int64_t count, int64_t size, const uint16_t *keys,
+                   const uint16_t *values, float *out, int64_t out_row, float *space) {
+    int64_t wide = panels_of(count) * PANEL, deep = (size + DEPTH - 1) / DEPTH * DEPTH, apart = wide + DEPTH;
+    float *scores = (float *)(((uintptr_t)space + 63) / 64 * 64);
+    uint16_t *weights = (uint16_t *)(scores + BLOCK * wide), *asked = weights + BLOCK * apart;
+    for (int64_t r = 0; r < rows; r++) /* times log2 e, for powers of two */
+        round_halves(queries + r * row, size, 1.44269504f, asked + r * deep);
+    shape_tiles(rows);
+    for (int64_t n = 0; n < wide; n += PANEL)
+        multiply_block(rows, (char *)asked, 2 * deep, 1, 0, deep, keys + n * deep, scores + n, wide);
+    float shares[BLOCK], made[BLOCK][PANEL] __attribute__((aligned(64)));
+    for (int64_t r = 0; r < rows; r++) shares[r] = 1 / weigh_halves(scores + r * wide, count, wide, weights + r * apart);
+    for (int64_t n = 0; n < size; n += PANEL) {
+        int64_t some = size - n < PANEL ? size - n : PANEL;
+        multiply_block(rows, (char *)weights, 2 * apart, 1, 0, wide, values + n * wide, made[0], PANEL);
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t i = 0; i < some; i++) out[r * out_row + n + i] = made[r][i] * shares[r];
+    }
+    _tile_release();
 }
 
 /* Floats of space that sonant_amx_attend needs. */
-PUBLIC int64_t sonant_amx_attend_space(const attention *t) {
-    return BLOCK * (wide_of(t) + (wide_of(t) + DEPTH) / 2 + deep_of(t) / 2) + 16;
-}
+PUBLIC int64_t sonant_amx_attend_space(const attention *t) { return halves_space(t->rows, t->size); }
 
 /* Blocks of BLOCK rows, counted through all heads. */
 PUBLIC int64_t sonant_amx_attend_blocks(const attention *t) { return t->heads * ((t->rows + BLOCK - 1) / BLOCK); }
 
 /* Blocks [block, block_end). */
 PUBLIC void sonant_amx_attend(const attention *t, int64_t block, int64_t block_end, float *space) {
-    int64_t blocks = (t->rows + BLOCK - 1) / BLOCK, deep = deep_of(t), wide = wide_of(t), row = wide + DEPTH;
-    float *scores = (float *)(((uintptr_t)space + 63) / 64 * 64);
-    uint16_t *weights = (uint16_t *)(scores + BLOCK * wide), *asked = weights + BLOCK * row;
+    int64_t blocks = (t->rows + BLOCK - 1) / BLOCK, deep = deep_of(t), wide = wide_of(t);
     for (; block < block_end; block++) {
         int64_t head = block / blocks, first = block % blocks * BLOCK;
         int64_t rows = t->rows - first < BLOCK ? t->rows - first : BLOCK;
-        for (int64_t r = 0; r < rows; r++) /* times log2 e, for powers of two */
-            round_halves(t->queries + (first + r) * t->row + head * t->size, t->size, 1.44269504f, asked + r * deep);
-        shape_tiles(rows);
-        for (int64_t n = 0; n < wide; n += PANEL)
-            multiply_block(rows, (char *)asked, 2 * deep, 1, 0, deep,
-                           (const uint16_t *)t->packed + (head * wide + n) * deep, scores + n, wide);
-        float shares[BLOCK], made[BLOCK][PANEL] __attribute__((aligned(64)));
-        for (int64_t r = 0; r < rows; r++) shares[r] = 1 / weigh(scores + r * wide, t->rows, wide, weights + r * row);
-        for (int64_t n = 0; n < t->size; n += PANEL) {
-            int64_t size = t->size - n < PANEL ? t->size - n : PANEL;
-            multiply_block(rows, (char *)weights, 2 * row, 1, 0, wide,
-                           (const uint16_t *)t->packed_values + (head * deep + n) * wide, made[0], PANEL);
-            for (int64_t r = 0; r < rows; r++) {
-                float *out = t->out + (first + r) * t->out_row + head * t->size + n;
-                for (int64_t i = 0; i < size; i++) out[i] = made[r][i] * shares[r];
-            }
-        }
+        attend_halves(rows, t->queries + first * t->row + head * t->size, t->row, t->rows, t->size,
+                      (const uint16_t *)t->packed + head * wide * deep,
+                      (const uint16_t *)t->packed_values + head * wide * deep,
+                      t->out + first * t->out_row + head * t->size, t->out_row, space);
     }
-    _tile_release();
 }
 #endif

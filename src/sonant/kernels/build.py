@@ -18,15 +18,15 @@ from pathlib import Path
 __all__ = ["LEVELS", "SOURCES", "build", "compile_to", "digest", "file_of", "machine"]
 
 FOLDER = Path(__file__).parent
-SOURCES = ("amx.c", "attention.c", "attention_amx.c", "convolutions.c", "products.c")
+SOURCES = ("amx.c", "attention.c", "attention_amx.c", "convolutions.c", "decoder.c", "products.c")
 HEADERS = ("amx.h", "attention.h", "convolutions.h", "products.h", "vectors.h")
 FLAGS = ("-O2", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno")
-AVX512 = ("-mavx512f", "-mavx512bw", "-mfma", "-DLANES=16", "-DROWS=12")  # 32 registers of 16
+AVX512 = ("-mavx512f", "-mavx512bw", "-mfma", "-mf16c", "-DLANES=16", "-DROWS=12")  # 32 registers of 16
 LEVELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # machine: level: flags, the best level first
     "x86_64": {
-        "amx": (*AVX512, "-mavx512bf16", "-mavx512vl", "-mamx-tile", "-mamx-bf16"),
+        "amx": (*AVX512, "-mavx512vnni", "-mavx512bf16", "-mavx512vl", "-mamx-tile", "-mamx-bf16"),
         "avx512": AVX512,
-        "avx2": ("-mavx2", "-mfma", "-DLANES=8", "-DROWS=6"),  # 16 registers of 8
+        "avx2": ("-mavx2", "-mfma", "-mf16c", "-DLANES=8", "-DROWS=6"),  # 16 registers of 8
     },
     "aarch64": {"neon": ("-DLANES=4", "-DROWS=12")},  # 32 registers of 4
 }

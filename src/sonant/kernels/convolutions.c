@@ -201,7 +201,7 @@ PUBLIC void sonant_convolve(const convolution *c, int64_t tile, int64_t tile_end
         evaluate(c, steps, exact, one);
         for (int plane = 0; plane < 3 * POINTS; plane++)
             scales[plane * tiles + i] =
-                round_row(exact + plane * one, c->inputs, whole + plane * in_plane + i * c->inputs);
+                round_row(exact + plane * one, c->inputs, DEEP, WEIGHT_LEVELS, whole + plane * in_plane + i * c->inputs);
     }
     /* (a + ib)(c + id) = (a + b) c - b (c + d)  +  i ((a + b) c + a (d - c)) */
     for (int64_t point = 0; point < POINTS; point++)

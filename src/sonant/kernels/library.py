@@ -21,8 +21,11 @@ __all__ = [
     "Floats",
     "Heads",
     "Library",
+    "Matrix",
+    "Network",
     "Rows",
     "Shape",
+    "Step",
     "address",
     "aligned",
     "open_file",
@@ -73,6 +76,33 @@ class Heads(ctypes.Structure):
         *((name, POINTER) for name in ("queries", "keys", "values", "out")),
         *((name, POINTER) for name in ("packed", "packed_scales", "packed_values")),
         *((name, INT) for name in ("rows", "heads", "size", "row", "out_row")),
+    )
+
+
+class Matrix(ctypes.Structure):
+    """``matrix`` of decoder.c."""
+
+    _fields_ = (*((name, POINTER) for name in ("weights", "scales", "bias")), ("depth", INT), ("panels", INT))
+
+
+class Network(ctypes.Structure):
+    """``decoder`` of decoder.c."""
+
+    _fields_ = (
+        ("matrices", POINTER),
+        ("norms", POINTER),
+        *((name, INT) for name in ("layers", "channels", "width", "heads", "size", "inner", "frames", "longest")),
+    )
+
+
+class Step(ctypes.Structure):
+    """``step`` of decoder.c."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("hidden", "asked", "heard", "inner", "cache", "lines", "keys", "values")),
+        *((name, POINTER) for name in ("queries", "logits")),
+        *((name, INT) for name in ("sequences", "tokens", "past", "beams", "every", "members")),
+        *((name, POINTER) for name in ("next", "arrived")),
     )
 
 
@@ -144,7 +174,22 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_tiles.argtypes = [POINTER]
     functions.sonant_space.argtypes = [POINTER, INT]
     functions.sonant_attend_blocks.argtypes = [POINTER]
-    for name in ("tiles", "space", "attend_blocks", "attend_space", "panel", "deep", "whole"):
+    functions.sonant_decode.argtypes = [POINTER, POINTER, POINTER]
+    functions.sonant_decode_phases.argtypes, functions.sonant_decode_space.argtypes = [POINTER], [POINTER, POINTER]
+    functions.sonant_pack_rows.argtypes = [POINTER, *[INT] * 6, ctypes.c_float, POINTER, POINTER, POINTER]
+    functions.sonant_pack_window.argtypes = [POINTER, POINTER, *[INT] * 6, POINTER, POINTER]
+    counts = (
+        "tiles",
+        "space",
+        "attend_blocks",
+        "attend_space",
+        "decode_phases",
+        "decode_space",
+        "panel",
+        "deep",
+        "whole",
+    )
+    for name in counts:
         getattr(functions, f"sonant_{name}").restype = INT
     has: dict[Dtype, bool] = {"float32": True, "int16": bool(functions.sonant_whole()), "bfloat16": _has_amx(functions)}
     dtypes = frozenset(dtype for dtype, there in has.items() if there)

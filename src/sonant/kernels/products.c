@@ -10,8 +10,6 @@
 
 #define HIGH 96 /* rows of a product at a time */
 #define ROW_LEVELS 32767.0f
-#define WEIGHT_LEVELS 4095.0f
-#define MOST_SUM (2147483647.0f / WEIGHT_LEVELS - DEEP) /* of a row's DEEP whole numbers, rounded up to halves */
 
 /* out = init + a w for up to ROWS rows of a; no init is zeros. */
 INLINE void float_tile(int64_t rows, int64_t depth, rows_of a, const float *w, const float *init, int64_t init_row,
@@ -54,9 +52,9 @@ INLINE void whole_tile(int64_t rows, int64_t depth, rows_of a, const int16_t *w,
         ints first = *(const unaligned_ints *)w, second = *(const unaligned_ints *)(w + PANEL);
         UNROLL for (int r = 0; r < ROWS; r++) {
             ints two = *(const pair *)(from[r] + k) - (ints){0};
-            left[r] += pairs(two, first);
+            left[r] = pairs(left[r], two, first);
             ONE_BY_ONE(left[r]);
-            right[r] += pairs(two, second);
+            right[r] = pairs(right[r], two, second);
             ONE_BY_ONE(right[r]);
         }
     }
@@ -118,18 +116,12 @@ PUBLIC void sonant_multiply(const product *p, int64_t row, int64_t row_end, int6
     }
 }
 
-INLINE float total(vec values) {
-    float sum = 0;
-    for (int l = 0; l < LANES; l++) sum += values[l];
-    return sum;
-}
-
-float round_row(const float *from, int64_t count, int16_t *to) {
+float round_row(const float *from, int64_t count, int64_t deep, float levels, int16_t *to) {
     vec most = {0};
-    float largest = 0, sum = 0, everything = 0;
-    for (int64_t k = 0; k < count; k += DEEP) {
+    float largest = 0, sum = 0, everything = 0, most_sum = 2147483647.0f / levels - deep; /* rounded up to halves */
+    for (int64_t k = 0; k < count; k += deep) {
         vec part = {0};
-        for (int64_t i = k; i < count && i < k + DEEP; i += LANES) {
+        for (int64_t i = k; i < count && i < k + deep; i += LANES) {
             vec size = absolute(load(from + i));
             most = larger(most, size);
             part += size;
@@ -143,7 +135,7 @@ float round_row(const float *from, int64_t count, int16_t *to) {
         memset(to, 0, count * sizeof(int16_t));
         return everything < HUGE_VALF ? 0 : NAN;
     }
-    float scale = larger(splat(largest / ROW_LEVELS), splat(sum / MOST_SUM))[0], times = 1 / scale;
+    float scale = larger(splat(largest / ROW_LEVELS), splat(sum / most_sum))[0], times = 1 / scale;
     for (int64_t i = 0; i < count; i += LANES)
         *(shorts *)(to + i) = __builtin_convertvector((ints)(load(from + i) * times + ROUNDER), shorts);
     return scale;
@@ -176,28 +168,7 @@ PUBLIC void sonant_round_panels(const float *from, int64_t depth, int64_t panel,
 
 /* ---- rows on their way into a product ---- */
 
-enum { NONE, LEAKY, GELU };
-
-typedef struct {
-    const float *scale, *shift; /* of each channel, up to a multiple of LANES; or none */
-    float epsilon, slope;       /* of the norm over channels, below 0 for none; of LEAKY's negative numbers */
-    int32_t activation;
-} dress;
-
-/* x Phi(x), Phi the normal distribution, by its error function (Abramowitz & Stegun 1964, 7.1.26: 1.5e-7). */
-INLINE vec gelu(vec x) {
-    vec size = absolute(x), t = 1.0f / (size * (0.3275911f * 0.70710678f) + 1.0f);
-    vec made = t * 1.061405429f - 1.453152027f;
-    made = made * t + 1.421413741f;
-    made = made * t - 0.284496736f;
-    made = made * t + 0.254829592f;
-    vec beyond = made * t * exponential(size * size * -0.5f) * 0.5f; /* Phi(-|x|) */
-    ints below = x < 0;
-    return x * (vec)((below & (ints)beyond) | (~below & (ints)(1.0f - beyond)));
-}
-
-/* A row of channels in place; count is a multiple of LANES, and what is behind the channels is zero, before and after. */
-static void dress_row(const dress *how, float *row, int64_t channels, int64_t count) {
+void dress_row(const dress *how, float *row, int64_t channels, int64_t count) {
     vec mean = {0}, factor = splat(1);
     if (how->epsilon >= 0) {
         vec sum = {0}, square = {0};
@@ -231,7 +202,7 @@ PUBLIC void sonant_frame(const float *x, int64_t x_row, int64_t channels, const 
         memset(space + channels, 0, (count - channels) * sizeof(float));
         memcpy(space, x + row * x_row, channels * sizeof(float));
         if (how->scale || how->activation) dress_row(how, space, channels, count);
-        if (kind == INT16) scales[row] = round_row(space, count, (int16_t *)space); /* behind what is read */
+        if (kind == INT16) scales[row] = round_row(space, count, DEEP, WEIGHT_LEVELS, (int16_t *)space); /* behind what is read */
 #if defined(__AVX512BF16__)
         if (kind == BFLOAT16)
             for (int64_t i = 0; i < count; i += LANES) store_halves((uint16_t *)space + i, load(space + i));

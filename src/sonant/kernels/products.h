@@ -5,6 +5,7 @@
 
 #include "vectors.h"
 
+#define WEIGHT_LEVELS 4095.0f
 #define DEEP 256 /* inputs of a product at a time: a panel of weights then fits the first cache, and sums fit 32 bits */
 
 /* Rows of numbers: float32 without scales, else int16 with one for each row. */
@@ -33,10 +34,36 @@ typedef struct {
 void multiply_panel(int64_t rows, int64_t depth, rows_of a, const void *w, const float *scales, const float *init,
                     int64_t init_row, float *out, int64_t out_row);
 
-/* One row of numbers, count a multiple of LANES, to int16; what one of these is worth is returned. */
-float round_row(const float *from, int64_t count, int16_t *to);
+/* One row of numbers, count a multiple of LANES, to int16; what one of these is worth is returned. As many levels as let
+   deep of them at a time be multiplied with weights of so many levels, and their sum fit 32 bits. */
+float round_row(const float *from, int64_t count, int64_t deep, float levels, int16_t *to);
 
 /* One panel (depth, PANEL) to int16 (depth / 2, PANEL, 2), with a scale for each output. */
 void round_panel(const float *from, int64_t depth, int16_t *to, float *scales);
+
+/* ---- what is done to rows ---- */
+
+enum { NONE, LEAKY, GELU };
+
+typedef struct {
+    const float *scale, *shift; /* of each channel, up to a multiple of LANES; or none */
+    float epsilon, slope;       /* of the norm over channels, below 0 for none; of LEAKY's negative numbers */
+    int32_t activation;
+} dress;
+
+/* x Phi(x), Phi the normal distribution, by its error function (Abramowitz & Stegun 1964, 7.1.26: 1.5e-7). */
+INLINE vec gelu(vec x) {
+    vec size = absolute(x), t = 1.0f / (size * (0.3275911f * 0.70710678f) + 1.0f);
+    vec made = t * 1.061405429f - 1.453152027f;
+    made = made * t + 1.421413741f;
+    made = made * t - 0.284496736f;
+    made = made * t + 0.254829592f;
+    vec beyond = made * t * exponential(size * size * -0.5f) * 0.5f; /* Phi(-|x|) */
+    ints below = x < 0;
+    return x * (vec)((below & (ints)beyond) | (~below & (ints)(1.0f - beyond)));
+}
+
+/* A row of channels in place; count is a multiple of LANES, and what is behind the channels is zero, before and after. */
+void dress_row(const dress *how, float *row, int64_t channels, int64_t count);
 
 #endif

@@ -51,6 +51,16 @@ class Team:
                 for other in others:
                     other.result()
 
+    def together(self, work: Callable[[int], object]) -> None:
+        """Call ``work`` once for each member, all at a time: they may wait for each other."""
+        with self.lock:
+            others = [self.pool.submit(work, member) for member in range(1, self.size)]
+            try:
+                work(0)
+            finally:
+                for other in others:
+                    other.result()
+
     def space(self, member: int, floats: int) -> Floats:
         """A member's own memory, inside ``share``; what it held is lost."""
         if len(self.spaces[member]) < floats:

@@ -28,6 +28,10 @@ typedef float unaligned __attribute__((vector_size(4 * LANES), aligned(4), may_a
 typedef double doubles __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
 typedef int16_t shorts __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
+typedef uint16_t unaligned_shorts __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
+typedef int8_t unaligned_bytes __attribute__((vector_size(2 * LANES), aligned(1), may_alias)); /* pairs of them */
+typedef int8_t narrow_bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
+typedef int16_t paired __attribute__((vector_size(4 * LANES)));
 typedef int32_t unaligned_ints __attribute__((vector_size(4 * LANES), aligned(2), may_alias));
 typedef int32_t pair __attribute__((aligned(2), may_alias)); /* two neighbouring inputs */
 
@@ -36,25 +40,57 @@ INLINE void store(float *to, vec value) { *(unaligned *)to = value; }
 INLINE vec splat(float value) { return value - (vec){0}; }
 #define ROUNDER 12582912.0f /* 1.5 x 2^23: added, it leaves whole numbers */
 
-/* What the vector types can't say: the larger of two; and two neighbours of 16 bits times two, the sum of 32. */
+/* What the vector types can't say: the larger of two; and a sum of 32 bits plus two neighbours of 16 times two. */
 #if defined(__AVX512BW__)
 #include <immintrin.h>
 #define WHOLE 1
 INLINE vec larger(vec a, vec b) { return (vec)_mm512_max_ps((__m512)a, (__m512)b); }
-INLINE ints pairs(ints a, ints b) { return (ints)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
+#if defined(__AVX512VNNI__)
+INLINE ints pairs(ints sum, ints a, ints b) { return (ints)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)a, (__m512i)b); }
+#else
+INLINE ints pairs(ints sum, ints a, ints b) { return sum + (ints)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
+#endif
 #elif defined(__AVX2__)
 #include <immintrin.h>
 #define WHOLE 1
 INLINE vec larger(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b); }
-INLINE ints pairs(ints a, ints b) { return (ints)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
+INLINE ints pairs(ints sum, ints a, ints b) { return sum + (ints)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
 #else /* right, but int16 is no faster than float32 */
 #define WHOLE 0
 INLINE vec larger(vec a, vec b) {
     ints more = a > b;
     return (vec)((more & (ints)a) | (~more & (ints)b));
 }
-INLINE ints pairs(ints a, ints b) { return (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16); }
+INLINE ints pairs(ints sum, ints a, ints b) {
+    return sum + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
+}
 #endif
+/* float16 to float32 and back, a register at a time. */
+#if defined(__AVX512BW__)
+INLINE vec load_float16(const uint16_t *from) { return (vec)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from)); }
+INLINE void store_float16(uint16_t *to, vec x) { _mm256_storeu_si256((__m256i *)to, _mm512_cvtps_ph((__m512)x, 0)); }
+#elif defined(__AVX2__)
+INLINE vec load_float16(const uint16_t *from) { return (vec)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)from)); }
+INLINE void store_float16(uint16_t *to, vec x) { _mm_storeu_si128((__m128i *)to, _mm256_cvtps_ph((__m256)x, 0)); }
+#else
+INLINE vec load_float16(const uint16_t *from) {
+    ints bits = __builtin_convertvector(*(const unaligned_shorts *)from, ints);
+    ints size = (bits & 0x7fff) << 13, beyond = size >= 0x7c00 << 13; /* no number */
+    vec made = (vec)size * 5.192296858534828e33f; /* 2^112, what the exponents begin apart */
+    made = (vec)((beyond & (size | 0x7f800000)) | (~beyond & (ints)made));
+    return (vec)((ints)made | (bits & 0x8000) << 16);
+}
+INLINE void store_float16(uint16_t *to, vec x) {
+    ints sign = (ints)x >> 16 & 0x8000, size = (ints)x & 0x7fffffff, none = size > 0x7f800000;
+    ints tiny = size < 0x38800000; /* below 2^-14 a step is 2^-24 */
+    ints small = (ints)((vec)size + 0.5f) - 0x3f000000;
+    ints made = (size - 0x38000000 + 0xfff + (size >> 13 & 1)) >> 13, large = size >= 0x477ff000;
+    made = (large & 0x7c00) | (~large & ((tiny & small) | (~tiny & made)));
+    made = (none & 0x7e00) | (~none & made);
+    *(unaligned_shorts *)to = __builtin_convertvector(sign | made, unaligned_shorts);
+}
+#endif
+
 #if defined(__AVX512BF16__) /* to bfloat16, to the nearest, no number staying none: 16 bits each of 32, or packed */
 INLINE ints halves(vec x) { return (ints)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)x)); }
 INLINE void store_halves(uint16_t *to, vec x) { _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)x)); }
@@ -64,6 +100,21 @@ INLINE void store_halves(uint16_t *to, vec x) { _mm256_storeu_si256((__m256i *)t
 #else
 #define ONE_BY_ONE(sum)
 #endif
+
+/* The sum of a register's numbers, in halves. */
+INLINE float total(vec x) {
+#if defined(__AVX512BW__)
+    return _mm512_reduce_add_ps((__m512)x);
+#elif defined(__AVX2__)
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+#else
+    float sum = 0;
+    for (int l = 0; l < LANES; l++) sum += x[l];
+    return sum;
+#endif
+}
 
 INLINE vec absolute(vec x) { return (vec)((ints)x & 0x7fffffff); }
 

@@ -6,8 +6,9 @@ In int16 our own kernels encode (``models.whisper.net_kernels``), where they wer
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +24,10 @@ from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
 from sonant.engines.engine_openvino.blobs import Blob
 from sonant.engines.engine_openvino.rowwise import narrow_rows
-from sonant.engines.kernel_parts.seq2seq import KernelEncoder, open_encoder
+from sonant.engines.kernel_parts.seq2seq import Hear, KernelEncoder, KernelSeq2Seq, open_encoder, widened
 from sonant.engines.seq2seq_graph import Source, names
 from sonant.errors import BadInput
+from sonant.kernels.product import halves
 from sonant.kernels.team import Team
 from sonant.models.whisper.config import WhisperConfig
 from sonant.weights.checkpoint import Checkpoint
@@ -91,8 +93,20 @@ class OpenvinoSeq2Seq:
         if isinstance(self.encoder, runtime.Compiled):
             self._hear(self.encoder, features, cross)
         else:
-            self.encoder(features, cross)
+            self._heard(self.encoder, features, cross)
         return OpenvinoMemory(self, cross)
+
+    def _heard(self, encoder: KernelEncoder, features: NDArray[np.float32], cross: list[NDArray[Any]]) -> None:
+        """The same by our kernels."""
+        team = encoder.encoder.team
+        for window, heard in enumerate(features):
+            for array, made in zip(cross, encoder(heard), strict=True):
+                if array.dtype == np.float32:
+                    array[window] = made
+                else:  # bfloat16's bits
+                    frames = made.transpose(1, 0, 2)
+                    bits = halves(team, frames.reshape(len(frames), -1))
+                    array[window] = bits.reshape(frames.shape).transpose(1, 0, 2)
 
     def _hear(self, encoder: runtime.Compiled, features: NDArray[np.float32], cross: list[NDArray[Any]]) -> None:
         """Encode window by window into ``cross``."""
@@ -161,7 +175,7 @@ class OpenvinoSeq2Seq:
         for row, (layer, head) in enumerate(heads):
             query = fresh.request.get_tensor(f"query_{layer}").data[0, head]  # (L, E)
             with one_core:
-                np.matmul(query, _float32(fresh.cross[2 * layer][0, head]).T, out=scores[row])
+                np.matmul(query, widened(fresh.cross[2 * layer][0, head]).T, out=scores[row])
         scores /= math.sqrt(self.config.head_size)
         return scores, logits
 
@@ -180,9 +194,23 @@ class OpenvinoSeq2Seq:
         return ov.Tensor(array, ov.Shape(array.shape), kind)
 
 
-def _float32(array: NDArray[Any]) -> NDArray[np.float32]:
-    """Numbers of a float32 array, or of bfloat16 bits (the upper halves of float32)."""
-    return array if array.dtype == np.float32 else (array.astype(np.uint32) << 16).view(np.float32)
+class OpenvinoEncoder:
+    """An encoder in OpenVINO for a decoder of our kernels (``Hear``)."""
+
+    def __init__(self, config: WhisperConfig, encoder: runtime.Compiled) -> None:
+        self.encoder, self.lock, self.names = encoder, Lock(), names("cross", config)
+        self.request = encoder.model.create_infer_request()
+
+    def __call__(self, features: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """See ``Hear``."""
+        with self.lock:
+            self.request.set_tensor("features", ov.Tensor(np.ascontiguousarray(features[None])))
+            with self.encoder.running():
+                self.request.infer(share_outputs=True)
+            for name in self.names:
+                yield self.request.get_tensor(name).data[0]
+            if self.encoder.large:
+                self.encoder.release()
 
 
 def stateful(model: ov.Model, config: WhisperConfig) -> None:
@@ -222,7 +250,7 @@ def _causal(model: ov.Model) -> None:
     model.remove_parameter(mask)
 
 
-def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq:  # noqa: A001  the name every engine has
+def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq | KernelSeq2Seq:  # noqa: A001  the name every engine has
     """Open a Whisper checkpoint where it lies.
 
     Raises:
@@ -231,11 +259,15 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq:  # 
     """
     config = WhisperConfig.from_hf(checkpoint.config)
     encoder_plan, decoder_plan, words = _plans(options, config)
-    source = seq2seq_graph.Source(checkpoint, decoder_plan.activations)
+    by_kernels = isinstance(decoder_plan, Team)
+    source = seq2seq_graph.Source(checkpoint, "float32" if by_kernels else decoder_plan.activations)
     if isinstance(encoder_plan, Team):
         encoder: runtime.Compiled | KernelEncoder = open_encoder(config, source.tensors, encoder_plan)
     else:
         encoder = _compiled(source, "encoder", encoder_plan)
+    if isinstance(decoder_plan, Team):
+        hear: Hear = OpenvinoEncoder(config, encoder) if isinstance(encoder, runtime.Compiled) else encoder
+        return KernelSeq2Seq(source, hear, decoder_plan, f"sonant's kernels, cpu, {words}")
     decoder = _compiled(source, "decoder", decoder_plan)
     return OpenvinoSeq2Seq(source, encoder, decoder, f"openvino {ov.__version__.split('-')[0]}, cpu, {words}")
 
@@ -281,8 +313,8 @@ def _compile(
     return runtime.compile_model(bound, plan.properties)
 
 
-def _plans(options: EngineOptions, config: WhisperConfig) -> tuple[runtime.Plan | Team, runtime.Plan, str]:
-    """How encoder and decoder are compiled, or what encodes in place of OpenVINO, and that in words."""
+def _plans(options: EngineOptions, config: WhisperConfig) -> tuple[runtime.Plan | Team, runtime.Plan | Team, str]:
+    """How encoder and decoder are compiled, or what runs them in place of OpenVINO, and that in words."""
     group = math.gcd(GROUP, config.d_model)
     if options.dtype == "auto":
         chosen = own_kernels.whisper_dtypes()
@@ -293,12 +325,14 @@ def _plans(options: EngineOptions, config: WhisperConfig) -> tuple[runtime.Plan 
         chosen = cpu.Dtypes(plan.dtype, plan.dtype, plan.reason)
     runtime.check_device(options)
     encoder: runtime.Plan | Team | None = None
+    decoder: runtime.Plan | Team | None
     if chosen.encoder in ("int16", "bfloat16"):
         encoder = own_kernels.find(chosen.encoder, options.threads)
     if encoder is None and chosen.encoder == "int16":
         raise BadInput(f"int16 needs sonant's kernels: {own_kernels.missing()}; allowed here: auto, float32, int8")
     encoder = encoder or runtime.plan(replace(options, dtype=chosen.encoder), group)
-    decoder = runtime.plan(replace(options, dtype=chosen.decoder), group)
+    decoder = own_kernels.find("int16", options.threads) if chosen.decoder == "int8" else None  # rows, not weights
+    decoder = decoder or runtime.plan(replace(options, dtype=chosen.decoder), group)
     both = chosen.encoder == chosen.decoder
     words = chosen.encoder if both else f"{chosen.encoder} encoder, {chosen.decoder} decoder"
     return encoder, decoder, f"{words} ({chosen.reason})"

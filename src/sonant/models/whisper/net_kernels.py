@@ -1,18 +1,16 @@
 """Whisper's encoder over our own kernels: the same rules as ``graph.encoder``, one window at a time.
 
-Legend: D width, H heads, E head size, F encoder frames; activations are (frames, channels).
+Legend: D width, F encoder frames; activations are (frames, channels).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sonant.kernels.library import Floats, wide
-from sonant.kernels.product import GELU, frame, halves, put_on
+from sonant.kernels.product import GELU, frame, put_on
 from sonant.kernels.team import Team
 from sonant.kernels.transformer import Layer, LayerKeys, Parameters
 from sonant.models.whisper.config import LAYER_NORM_EPS, WhisperConfig
@@ -46,13 +44,8 @@ class Encoder:
             for kind in "kv"
         ]
 
-    def __call__(self, features: Floats, cross: Sequence[NDArray[Any]]) -> None:
-        """Hear a window.
-
-        Args:
-            features: (n_mels, 2 F) log-mel.
-            cross: (H, F, E) float32 or bfloat16's bits, keys and values of each layer in turn, which are written.
-        """
+    def __call__(self, features: Floats) -> Iterator[Floats]:
+        """(n_mels, 2 F) log-mel of a window to keys and values (F, D) of each decoder layer in turn."""
         first, second = self.convs
         heard = first(np.ascontiguousarray(features.T))[:, : first.outputs]
         heard = second(heard, 2, (1, 1), dress=GELU)[:, : second.outputs]
@@ -61,10 +54,5 @@ class Encoder:
         for layer in self.layers:
             layer(hidden)
         steps = frame(self.team, hidden[:, : self.width], self.norm)
-        for product, out in zip(self.cross, cross, strict=True):
-            if out.dtype == np.uint16 or out.shape[2] % self.team.library.panel:
-                made = product(steps)[:, : self.width]
-                bits = halves(self.team, made) if out.dtype == np.uint16 else made
-                out[:] = bits.reshape(len(made), *out.shape[::2]).transpose(1, 0, 2)
-            else:
-                product(steps, out=out)
+        for product in self.cross:
+            yield product(steps)[:, : self.width]

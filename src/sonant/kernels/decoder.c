@@ -1,0 +1,467 @@
+/* Whisper's decoder: all of a step in one call, which the threads make together, since a token has some fifty products
+   and takes a few milliseconds. Between its parts they meet and wait for each other.
+
+   A step reads all weights for few rows, so weights are int8, a scale for each output; rows are rounded to int16, all
+   sums of one fit 32 bits (products.h). Many rows are multiplied on tiles instead, where there are some. Keys and values
+   of the cross-attention are float16, everything else float32. */
+
+#include "attention.h"
+#include "products.h"
+
+#include <string.h>
+#ifdef _WIN32
+#include <windows.h>
+#define LET_OTHERS SwitchToThread()
+#else
+#include <sched.h>
+#define LET_OTHERS sched_yield()
+#endif
+#if defined(__AMX_BF16__) && defined(__linux__)
+#include "amx.h"
+#define MANY 8 /* rows: more are faster on tiles */
+#else
+#define MANY INT64_MAX
+#endif
+
+#define LEVELS 127.0f
+#define PATIENCE 4000     /* looks at the others before the core is left to them */
+#define AT_ONCE 65536     /* bytes of weights that a thread takes at a time */
+#define CHUNK 16          /* rows that attend together */
+#define EPSILON 1e-5f     /* of the norms */
+#define PHASES_A_LAYER 8
+
+typedef struct {
+    const int8_t *weights; /* (panels, depth / 2, PANEL, 2) */
+    const float *scales;   /* (panels, PANEL) */
+    const float *bias;     /* the same */
+    int64_t depth, panels;
+} matrix;
+
+typedef struct {
+    const matrix *matrices; /* of each layer: self-attention's queries (scaled), keys and values, and its output;
+                               cross-attention's queries (scaled), and its output; widening and narrowing. Then logits */
+    const float *norms;     /* scale and shift, (3 layers + 1, 2, width) */
+    int64_t layers, channels, width, heads, size, inner, frames, longest; /* width, inner: whole panels */
+} decoder;
+
+typedef struct {
+    float *hidden;              /* (rows, width), rows = sequences x tokens: embedded, overwritten */
+    float *asked;               /* (rows, 3 width) */
+    float *heard;               /* (rows, width), zeros behind the channels */
+    float *inner;               /* (rows, inner) */
+    float *cache;               /* keys and values of what was decoded, (layers, 2, sequences, heads, longest, size) */
+    const int32_t *lines;       /* (sequences, longest): of the cache, that hold the tokens which a sequence follows */
+    const uint16_t *const *keys;   /* of each layer, (windows, heads, key panels, size, PANEL) */
+    const uint16_t *const *values; /* of each layer, (windows, heads, size panels, frames, PANEL) */
+    float *queries;             /* (layers, rows, width) of the cross-attention; or none */
+    float *logits;              /* (sequences or rows, panels x PANEL) */
+    int64_t sequences, tokens, past, beams, every; /* every token's logits, or those of each sequence's last one */
+    int64_t members;
+    int64_t *next;    /* what is to be taken in each phase, zeros at first */
+    int64_t *arrived; /* a zero at first */
+} step;
+
+/* A thread's way through a step. */
+typedef struct {
+    const decoder *d;
+    const step *s;
+    int64_t phase;
+    float *space;
+} member;
+
+/* Wait until all are here. */
+static void meet(member *m) {
+    int64_t wanted = ++m->phase * m->s->members;
+    __atomic_add_fetch(m->s->arrived, 1, __ATOMIC_ACQ_REL);
+    for (int64_t looks = 0; __atomic_load_n(m->s->arrived, __ATOMIC_ACQUIRE) < wanted; looks++) {
+        if (looks > PATIENCE) LET_OTHERS;
+#if defined(__x86_64__)
+        else __builtin_ia32_pause();
+#endif
+    }
+}
+
+/* The next so many of this phase's parts, the first of them. */
+INLINE int64_t take(const member *m, int64_t count) {
+    return __atomic_fetch_add(&m->s->next[m->phase], count, __ATOMIC_RELAXED);
+}
+
+/* ---- products ---- */
+
+enum { STORE, ADD, ACTIVATE };
+
+/* Where a product goes, and how. */
+typedef struct {
+    float *out;
+    int64_t row;
+    int how;
+} target;
+
+INLINE void put(const target *to, int64_t row, int64_t column, vec value) {
+    float *out = to->out + row * to->row + column;
+    if (to->how == ADD) value += load(out);
+    store(out, to->how == ACTIVATE ? gelu(value) : value);
+}
+
+/* count rows, known to the compiler, times one panel. */
+INLINE void narrow_tile(int count, const int16_t *a, int64_t stride, const float *scales, const matrix *w, int64_t panel,
+                        int64_t row, const target *to) {
+    const int8_t *from = w->weights + panel * w->depth * PANEL, *end = from + w->depth * PANEL;
+    ints left[ROWS], right[ROWS];
+    UNROLL for (int r = 0; r < count; r++) left[r] = right[r] = (ints){0};
+    for (; from < end; from += 2 * PANEL, a += 2) {
+        __builtin_prefetch(from + 2048, 0, 2);
+        ints first = (ints)__builtin_convertvector(*(const unaligned_bytes *)from, paired);
+        ints second = (ints)__builtin_convertvector(*(const unaligned_bytes *)(from + PANEL), paired);
+        UNROLL for (int r = 0; r < count; r++) {
+            ints two = *(const pair *)(a + r * stride) - (ints){0};
+            left[r] = pairs(left[r], two, first);
+            ONE_BY_ONE(left[r]);
+            right[r] = pairs(right[r], two, second);
+            ONE_BY_ONE(right[r]);
+        }
+    }
+    const float *own = w->scales + panel * PANEL, *bias = w->bias + panel * PANEL;
+    UNROLL for (int r = 0; r < count; r++) {
+        vec one = __builtin_convertvector(left[r], vec) * (scales[r] * load(own)) + load(bias);
+        vec two = __builtin_convertvector(right[r], vec) * (scales[r] * load(own + LANES)) + load(bias + LANES);
+        put(to, row + r, panel * PANEL, one);
+        put(to, row + r, panel * PANEL + LANES, two);
+    }
+}
+
+static void narrow_panel(int64_t rows, const int16_t *a, int64_t stride, const float *scales, const matrix *w,
+                         int64_t panel, const target *to) {
+    int64_t r = 0;
+    for (; rows - r >= ROWS; r += ROWS) narrow_tile(ROWS, a + r * stride, stride, scales + r, w, panel, r, to);
+    for (; rows - r >= 4; r += 4) narrow_tile(4, a + r * stride, stride, scales + r, w, panel, r, to);
+    for (; rows - r >= 2; r += 2) narrow_tile(2, a + r * stride, stride, scales + r, w, panel, r, to);
+    if (r < rows) narrow_tile(1, a + r * stride, stride, scales + r, w, panel, r, to);
+}
+
+#if defined(SONANT_AMX_H)
+/* The same of bfloat16 rows, on tiles; space for a panel of weights. */
+static void wide_panel(int64_t rows, const uint16_t *a, int64_t stride, const matrix *w, int64_t panel, uint16_t *space,
+                       const target *to) {
+    float sums[BLOCK][PANEL] __attribute__((aligned(64)));
+    const int8_t *from = w->weights + panel * w->depth * PANEL;
+    const float *own = w->scales + panel * PANEL, *bias = w->bias + panel * PANEL;
+    for (int64_t i = 0; i < w->depth * PANEL; i += LANES)
+        store_halves(space + i, __builtin_convertvector(*(const narrow_bytes *)(from + i), vec));
+    for (int64_t top = 0; top < rows; top += BLOCK) {
+        int64_t some = rows - top < BLOCK ? rows - top : BLOCK;
+        if (!top || some < BLOCK) shape_tiles(some);
+        multiply_block(some, (const char *)(a + top * stride), 2 * stride, 1, 0, w->depth, space, sums[0], PANEL);
+        for (int64_t r = 0; r < some; r++)
+            for (int side = 0; side < PANEL; side += LANES)
+                put(to, top + r, panel * PANEL + side, load(sums[r] + side) * load(own + side) + load(bias + side));
+    }
+}
+#endif
+
+/* Rows, normed where there is a norm, times a matrix: this thread's share of it. Every thread rounds all rows, since it
+   would wait longer for the others to do so. */
+static void multiply(const member *m, int64_t rows, const float *x, int64_t x_row, const float *norm, const matrix *w,
+                     target to) {
+    int64_t depth = w->depth, wide = rows > MANY;
+    float *row = m->space, *scales = row + depth;
+    int16_t *numbers = (int16_t *)(((uintptr_t)(scales + rows) + 63) / 64 * 64);
+    dress how = {norm, norm + m->d->width, EPSILON, 0, NONE};
+    for (int64_t r = 0; r < rows; r++) {
+        memcpy(row, x + r * x_row, depth * sizeof(float));
+        if (norm) dress_row(&how, row, m->d->channels, depth);
+#if defined(SONANT_AMX_H)
+        if (wide) {
+            for (int64_t i = 0; i < depth; i += LANES)
+                store_halves((uint16_t *)numbers + r * depth + i, load(row + i));
+            continue;
+        }
+#endif
+        scales[r] = round_row(row, depth, depth, LEVELS, numbers + r * depth);
+    }
+    int64_t share = w->panels / (2 * m->s->members), count = AT_ONCE / (depth * PANEL);
+    count = count < share ? count : share;
+    count = count > 0 ? count : 1;
+    for (int64_t first; (first = take(m, count)) < w->panels;)
+        for (int64_t n = first; n < first + count && n < w->panels; n++) {
+#if defined(SONANT_AMX_H)
+            if (wide) {
+                wide_panel(rows, (uint16_t *)numbers, depth, w, n, (uint16_t *)numbers + rows * depth, &to);
+                continue;
+            }
+#endif
+            narrow_panel(rows, numbers, depth, scales, w, n, &to);
+        }
+#if defined(SONANT_AMX_H)
+    if (wide) _tile_release();
+#endif
+    (void)wide;
+}
+
+/* ---- attention ---- */
+
+INLINE float dot(const float *a, const float *b, int64_t size) {
+    vec sum = {0};
+    int64_t i = 0;
+    float rest = 0;
+    for (; i + LANES <= size; i += LANES) sum += load(a + i) * load(b + i);
+    for (; i < size; i++) rest += a[i] * b[i];
+    return rest + total(sum);
+}
+
+/* One head of a sequence, to the tokens before and its own: they join the cache. */
+static void attend_before(const member *m, int64_t layer, int64_t sequence, int64_t head) {
+    const decoder *d = m->d;
+    const step *s = m->s;
+    int64_t line = d->longest * d->channels, at = head * d->size, size = d->size;
+    float *keys = s->cache + 2 * layer * s->sequences * line + at * d->longest, *values = keys + s->sequences * line;
+    const int32_t *lines = s->lines + sequence * d->longest;
+    float *scores = m->space;
+    for (int64_t t = 0; t < s->tokens; t++) {
+        int64_t row = sequence * s->tokens + t, place = sequence * line + (s->past + t) * size;
+        const float *asked = s->asked + 3 * row * d->width + at;
+        memcpy(keys + place, asked + d->width, size * sizeof(float));
+        memcpy(values + place, asked + 2 * d->width, size * sizeof(float));
+    }
+    for (int64_t t = 0; t < s->tokens; t++) {
+        int64_t row = sequence * s->tokens + t, known = s->past + t + 1;
+        const float *asked = s->asked + 3 * row * d->width + at;
+        float *out = s->heard + row * d->width + at;
+        for (int64_t p = 0; p < known; p++) {
+            int64_t own = p < s->past ? lines[p] : sequence;
+            scores[p] = dot(asked, keys + own * line + p * size, size);
+        }
+        float share = 1 / weigh(scores, known);
+        for (int64_t i = 0; i < size;) {
+            int64_t some = size - i < LANES ? 1 : LANES;
+            vec sum = {0};
+            for (int64_t p = 0; p < known; p++) {
+                const float *value = values + (p < s->past ? lines[p] : sequence) * line + p * size + i;
+                sum += scores[p] * (some == LANES ? load(value) : splat(*value));
+            }
+            sum *= share;
+            if (some == LANES) store(out + i, sum);
+            else out[i] = sum[0];
+            i += some;
+        }
+    }
+}
+
+/* count rows, known to the compiler, times a panel of float16 (depth, PANEL). */
+INLINE void float16_tile(int count, const float *a, int64_t stride, int64_t depth, const uint16_t *w, float *out,
+                         int64_t out_row) {
+    vec left[ROWS], right[ROWS];
+    UNROLL for (int r = 0; r < count; r++) left[r] = right[r] = (vec){0};
+    for (int64_t k = 0; k < depth; k++, w += PANEL) {
+        __builtin_prefetch(w + 1024, 0, 2);
+        vec first = load_float16(w), second = load_float16(w + LANES);
+        UNROLL for (int r = 0; r < count; r++) {
+            left[r] += a[r * stride + k] * first;
+            right[r] += a[r * stride + k] * second;
+        }
+    }
+    UNROLL for (int r = 0; r < count; r++) {
+        store(out + r * out_row, left[r]);
+        store(out + r * out_row + LANES, right[r]);
+    }
+}
+
+static void float16_panel(int64_t rows, const float *a, int64_t stride, int64_t depth, const uint16_t *w, float *out,
+                          int64_t out_row) {
+    for (int64_t r = 0; r < rows;) {
+        const float *own = a + r * stride;
+        float *to = out + r * out_row;
+        int64_t count = rows - r >= ROWS ? ROWS : rows - r >= 4 ? 4 : rows - r >= 2 ? 2 : 1;
+        if (count == ROWS) float16_tile(ROWS, own, stride, depth, w, to, out_row);
+        else if (count == 4) float16_tile(4, own, stride, depth, w, to, out_row);
+        else if (count == 2) float16_tile(2, own, stride, depth, w, to, out_row);
+        else float16_tile(1, own, stride, depth, w, to, out_row);
+        r += count;
+    }
+}
+
+#if defined(SONANT_AMX_H)
+/* Pairs of rows of float16 (count, PANEL) as tiles want them: (count up to DEPTHs / 2, PANEL, 2) in bfloat16. */
+static void widen_panel(const uint16_t *from, int64_t count, uint16_t *to) {
+    int64_t deep = (count + DEPTH - 1) / DEPTH * DEPTH;
+    for (int64_t k = 0; k < deep; k += 2)
+        for (int l = 0; l < PANEL; l += LANES, to += 2 * LANES) {
+            vec first = k < count ? load_float16(from + k * PANEL + l) : (vec){0};
+            vec second = k + 1 < count ? load_float16(from + (k + 1) * PANEL + l) : (vec){0};
+            *(unaligned_ints *)to = halves(first) | halves(second) << 16;
+        }
+}
+
+/* As attend_window for many rows: keys and values once to bfloat16, then on tiles. */
+static void attend_window_wide(const member *m, const uint16_t *keys, const uint16_t *values, int64_t first,
+                               int64_t last, int64_t head) {
+    const decoder *d = m->d;
+    int64_t wide = panels_of(d->frames) * PANEL, deep = (d->size + DEPTH - 1) / DEPTH * DEPTH;
+    uint16_t *own_keys = (uint16_t *)(((uintptr_t)m->space + 63) / 64 * 64), *own_values = own_keys + wide * deep;
+    for (int64_t n = 0; n < wide; n += PANEL) widen_panel(keys + n * d->size, d->size, own_keys + n * deep);
+    for (int64_t n = 0; n < deep; n += PANEL) widen_panel(values + n * d->frames, d->frames, own_values + n * wide);
+    for (int64_t row = first; row < last; row += BLOCK)
+        attend_halves(last - row < BLOCK ? last - row : BLOCK, m->s->asked + row * d->width + head * d->size, d->width,
+                      d->frames, d->size, own_keys, own_values, m->s->heard + row * d->width + head * d->size, d->width,
+                      (float *)(own_values + wide * deep));
+}
+#endif
+
+/* One head of a window's sequences, to what was heard in the window. */
+static void attend_window(const member *m, int64_t layer, int64_t window, int64_t head) {
+    const decoder *d = m->d;
+    const step *s = m->s;
+    int64_t panels = panels_of(d->frames), columns = panels_of(d->size), wide = panels * PANEL;
+    const uint16_t *keys = s->keys[layer] + (window * d->heads + head) * panels * d->size * PANEL;
+    const uint16_t *values = s->values[layer] + (window * d->heads + head) * columns * d->frames * PANEL;
+    float *scores = m->space, *made = scores + CHUNK * wide;
+    int64_t all = s->sequences * s->tokens, first = window * s->beams * s->tokens, last = first + s->beams * s->tokens;
+    for (int64_t row = first; row < last && s->queries; row++)
+        memcpy(s->queries + (layer * all + row) * d->width + head * d->size,
+               s->asked + row * d->width + head * d->size, d->size * sizeof(float));
+#if defined(SONANT_AMX_H)
+    if (last - first > MANY) {
+        attend_window_wide(m, keys, values, first, last, head);
+        return;
+    }
+#endif
+    for (int64_t row = first; row < last; row += CHUNK) {
+        int64_t rows = last - row < CHUNK ? last - row : CHUNK;
+        const float *asked = s->asked + row * d->width + head * d->size;
+        for (int64_t n = 0; n < panels; n++)
+            float16_panel(rows, asked, d->width, d->size, keys + n * d->size * PANEL, scores + n * PANEL, wide);
+        for (int64_t r = 0; r < rows; r++) {
+            float share = 1 / weigh(scores + r * wide, d->frames);
+            for (int64_t i = 0; i < wide; i += LANES)
+                store(scores + r * wide + i, load(scores + r * wide + i) * share);
+        }
+        for (int64_t n = 0; n < columns; n++)
+            float16_panel(rows, scores, wide, d->frames, values + n * d->frames * PANEL, made + n * PANEL,
+                          columns * PANEL);
+        for (int64_t r = 0; r < rows; r++)
+            memcpy(s->heard + (row + r) * d->width + head * d->size, made + r * columns * PANEL,
+                   d->size * sizeof(float));
+    }
+}
+
+/* ---- a step ---- */
+
+/* Floats of space that a thread needs. */
+PUBLIC int64_t sonant_decode_space(const decoder *d, const step *s) {
+    int64_t rows = s->sequences * s->tokens, deepest = d->width > d->inner ? d->width : d->inner;
+    int64_t products = deepest + rows + 16 + rows * deepest / 2 + deepest * PANEL / 2;
+    int64_t before = panels_of(d->longest) * PANEL;
+    int64_t window = CHUNK * PANEL * (panels_of(d->frames) + panels_of(d->size));
+#if defined(SONANT_AMX_H)
+    int64_t deep = (d->size + DEPTH - 1) / DEPTH * DEPTH;
+    window += panels_of(d->frames) * PANEL * deep + 16 + halves_space(d->frames, d->size);
+#endif
+    int64_t most = products > window ? products : window;
+    return most > before ? most : before;
+}
+
+/* Phases of a step: so many numbers there are to take. */
+PUBLIC int64_t sonant_decode_phases(const decoder *d) { return PHASES_A_LAYER * d->layers + 1; }
+
+/* A step, together with the other members. */
+PUBLIC void sonant_decode(const decoder *d, const step *s, float *space) {
+    member own = {d, s, 0, space}, *m = &own;
+    int64_t rows = s->sequences * s->tokens, width = d->width;
+    const matrix *w = d->matrices;
+    const float *norm = d->norms;
+    for (int64_t layer = 0; layer < d->layers; layer++, w += 6, norm += 6 * width) {
+        multiply(m, rows, s->hidden, width, norm, w, (target){s->asked, 3 * width, STORE});
+        meet(m);
+        for (int64_t i; (i = take(m, 1)) < s->sequences * d->heads;) attend_before(m, layer, i / d->heads, i % d->heads);
+        meet(m);
+        multiply(m, rows, s->heard, width, 0, w + 1, (target){s->hidden, width, ADD});
+        meet(m);
+        multiply(m, rows, s->hidden, width, norm + 2 * width, w + 2, (target){s->asked, width, STORE});
+        meet(m);
+        int64_t windows = s->sequences / s->beams;
+        for (int64_t i; (i = take(m, 1)) < windows * d->heads;) attend_window(m, layer, i / d->heads, i % d->heads);
+        meet(m);
+        multiply(m, rows, s->heard, width, 0, w + 3, (target){s->hidden, width, ADD});
+        meet(m);
+        multiply(m, rows, s->hidden, width, norm + 4 * width, w + 4, (target){s->inner, d->inner, ACTIVATE});
+        meet(m);
+        multiply(m, rows, s->inner, d->inner, 0, w + 5, (target){s->hidden, width, ADD});
+        meet(m);
+    }
+    const float *last = s->hidden + (s->every ? 0 : s->tokens - 1) * width;
+    int64_t wanted = s->every ? rows : s->sequences;
+    multiply(m, wanted, last, s->every ? width : s->tokens * width, norm, w, (target){s->logits, w->panels * PANEL, STORE});
+}
+
+/* ---- packing ---- */
+
+enum { FROM_FLOAT32, FROM_FLOAT16, FROM_BFLOAT16 };
+
+/* A register of stored numbers. */
+INLINE vec stored(const void *from, int64_t place, int64_t kind) {
+    if (kind == FROM_FLOAT32) return load((const float *)from + place);
+    const uint16_t *halves = (const uint16_t *)from + place;
+    if (kind == FROM_FLOAT16) return load_float16(halves);
+    return (vec)(__builtin_convertvector(*(const unaligned_shorts *)halves, ints) << 16);
+}
+
+/* Rows [row, row_end) of a matrix (outputs, inputs) as it is stored, to int8 in panels of a depth; row 0 becomes output
+   first of them. What a row is worth goes to scales, times a factor. Space for a row, up to a multiple of LANES. */
+PUBLIC void sonant_pack_rows(const void *from, int64_t kind, int64_t inputs, int64_t row, int64_t row_end, int64_t first,
+                             int64_t depth, float factor, float *space, int8_t *to, float *scales) {
+    int64_t whole = inputs / LANES * LANES;
+    for (; row < row_end; row++) {
+        int64_t output = first + row;
+        vec most = {0}, sum = {0};
+        float largest = 0;
+        for (int64_t i = 0; i < whole; i += LANES) store(space + i, stored(from, row * inputs + i, kind));
+        if (whole < inputs) { /* nothing behind the row is read */
+            char last[4 * LANES] = {0};
+            int64_t bytes = kind == FROM_FLOAT32 ? 4 : 2;
+            memcpy(last, (const char *)from + (row * inputs + whole) * bytes, (inputs - whole) * bytes);
+            store(space + whole, stored(last, 0, kind));
+        }
+        int64_t count = (inputs + LANES - 1) / LANES * LANES;
+        for (int64_t i = 0; i < count; i += LANES) {
+            most = larger(most, absolute(load(space + i)));
+            sum += load(space + i);
+        }
+        float no_number = 0;
+        for (int l = 0; l < LANES; l++) largest = most[l] > largest ? most[l] : largest, no_number += 0 * sum[l];
+        float scale = largest > 0 ? largest / LEVELS : 1;
+        scales[output] = (scale + no_number) * factor;
+        int16_t *panel = (int16_t *)(to + output / PANEL * PANEL * depth) + output % PANEL;
+        for (int64_t i = 0; i < count; i += LANES) {
+            narrow_bytes rounded = __builtin_convertvector((ints)(load(space + i) / scale + ROUNDER), narrow_bytes);
+            for (int l = 0; l < LANES && i + l < depth; l += 2)
+                memcpy(panel + (i + l) / 2 * PANEL, (const char *)&rounded + l, 2);
+        }
+    }
+}
+
+/* Keys and values of the heads [head, head_end): frame f of head h begins at h head_step + f frame_step. */
+PUBLIC void sonant_pack_window(const float *keys, const float *values, int64_t head_step, int64_t frame_step,
+                               int64_t frames, int64_t size, int64_t head, int64_t head_end, uint16_t *to_keys,
+                               uint16_t *to_values) {
+    int64_t panels = panels_of(frames), columns = panels_of(size);
+    for (; head < head_end; head++) {
+        uint16_t *key_panels = to_keys + head * panels * size * PANEL;
+        uint16_t *value_panels = to_values + head * columns * frames * PANEL;
+        for (int64_t n = 0; n < panels; n++)
+            for (int64_t i = 0; i < size; i++) {
+                float column[PANEL] = {0};
+                for (int64_t j = 0; j < PANEL && n * PANEL + j < frames; j++)
+                    column[j] = keys[head * head_step + (n * PANEL + j) * frame_step + i];
+                for (int l = 0; l < PANEL; l += LANES)
+                    store_float16(key_panels + (n * size + i) * PANEL + l, load(column + l));
+            }
+        for (int64_t n = 0; n < columns; n++)
+            for (int64_t f = 0; f < frames; f++) {
+                float row[PANEL] = {0};
+                int64_t some = size - n * PANEL < PANEL ? size - n * PANEL : PANEL;
+                memcpy(row, values + head * head_step + f * frame_step + n * PANEL, some * sizeof(float));
+                for (int l = 0; l < PANEL; l += LANES)
+                    store_float16(value_panels + (n * frames + f) * PANEL + l, load(row + l));
+            }
+    }
+}

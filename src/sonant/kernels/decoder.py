@@ -1,0 +1,220 @@
+"""A decoder's steps with weights of int8 (``decoder.c``): what it is made of, and one call for each step."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonant.kernels.library import Floats, Matrix, Network, Step, address, aligned, wide
+from sonant.kernels.team import Team
+
+__all__ = ["Cross", "Decoder", "Narrow", "Rows", "Sizes", "Told"]
+
+KINDS = {"F32": 0, "F16": 1, "BF16": 2}  # in the order of decoder.c
+MOST_LANES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A part of a matrix: (outputs, inputs) as it is stored ("F32", "F16", "BF16"), its bias, and a factor of both."""
+
+    numbers: NDArray[Any]
+    kind: str
+    bias: Floats | None = None
+    factor: float = 1.0
+
+
+class Narrow:
+    """A matrix in int8, a scale for each output: max |w| / 127 (as ``engines.quantize`` has it).
+
+    Args:
+        team: packs it.
+        parts: of the outputs, each filled up to whole panels.
+    """
+
+    def __init__(self, team: Team, parts: Sequence[Rows]) -> None:
+        panel, pack = team.library.panel, team.library.functions.sonant_pack_rows
+        inputs = parts[0].numbers.shape[1]
+        starts = np.cumsum([0, *(wide(len(part.numbers), panel) for part in parts)])
+        self.depth, self.outputs = wide(inputs, panel), int(starts[-1])
+        self.weights = aligned((self.outputs // panel, self.depth // 2, panel, 2), np.int8)
+        self.weights[:] = 0
+        self.scales, self.bias = np.zeros((2, self.outputs), np.float32)
+        to = self.weights.ctypes.data, self.scales.ctypes.data
+        for part, start in zip(parts, map(int, starts), strict=False):
+            numbers = np.ascontiguousarray(part.numbers)
+            given = numbers.ctypes.data, KINDS[part.kind], inputs
+            rest = start, self.depth, part.factor
+
+            def work(
+                member: int, begin: int, end: int, given: tuple[int, ...] = given, rest: tuple[Any, ...] = rest
+            ) -> None:
+                pack(*given, begin, end, *rest, team.space(member, self.depth + MOST_LANES).ctypes.data, *to)
+
+            team.share(len(numbers), 4096, work)
+            if part.bias is not None:
+                self.bias[start : start + len(numbers)] = part.bias * np.float32(part.factor)
+
+    def given(self, panel: int) -> Matrix:
+        """As the kernels read it; this object must live as long."""
+        return Matrix(*map(address, (self.weights, self.scales, self.bias)), self.depth, self.outputs // panel)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Of a decoder: heads, head size, encoder frames of a window, the most tokens."""
+
+    heads: int
+    size: int
+    frames: int
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cross:
+    """What a decoder hears of B windows: keys and values of each layer, float16, as ``decoder.c`` reads them.
+
+    Attributes:
+        keys: (B, heads, key panels, size, panel) of each layer.
+        values: (B, heads, size panels, frames, panel) of each layer.
+    """
+
+    keys: list[NDArray[np.float16]]
+    values: list[NDArray[np.float16]]
+
+    @classmethod
+    def empty(cls, team: Team, sizes: Sizes, layers: int, windows: int) -> Cross:
+        """Room for so many windows."""
+        panel = team.library.panel
+        keys = windows, sizes.heads, wide(sizes.frames, panel) // panel, sizes.size, panel
+        values = windows, sizes.heads, wide(sizes.size, panel) // panel, sizes.frames, panel
+        return cls(*([aligned(shape, np.float16) for _ in range(layers)] for shape in (keys, values)))
+
+    def put(self, team: Team, layer: int, window: int, keys: Floats, values: Floats) -> None:
+        """Take (heads, frames, size) float32 of a window; the two lie in memory alike."""
+        heads, frames, size = keys.shape
+        assert keys.strides == values.strides
+        steps = [step // keys.itemsize for step in keys.strides[:2]]
+        given = keys.ctypes.data, values.ctypes.data, *steps, frames, size
+        to = self.keys[layer][window].ctypes.data, self.values[layer][window].ctypes.data
+        pack = team.library.functions.sonant_pack_window
+        team.share(heads, 1, lambda _, begin, end: pack(*given, begin, end, *to))
+
+    def picked(self, windows: Sequence[int]) -> Cross:
+        """Some windows; a run of them is shared, others are copied."""
+        first, count = windows[0], len(windows)
+        run = list(windows) == list(range(first, first + count))
+        which: slice | list[int] = slice(first, first + count) if run else list(windows)
+        return Cross([array[which] for array in self.keys], [array[which] for array in self.values])
+
+    def keys_of(self, layer: int, window: int, head: int, frames: int) -> Floats:
+        """(frames, size) float32 of one head."""
+        panels = self.keys[layer][window, head]  # (panels, size, panel)
+        return panels.transpose(0, 2, 1).reshape(-1, panels.shape[1])[:frames].astype(np.float32)
+
+
+class Decoder:
+    """A transformer decoder with pre-norm layers: self-attention, cross-attention, feed-forward with GELU.
+
+    Args:
+        team: runs it.
+        matrices: of each layer queries (scaled), keys and values in one; the output of self-attention; queries of the
+            cross-attention (scaled); its output; widening; narrowing. Behind them the logits'.
+        norms: (3 layers + 1, 2, channels), scale and shift of the norms in the order of their use.
+        sizes: see there.
+    """
+
+    def __init__(self, team: Team, matrices: Sequence[Narrow], norms: Floats, sizes: Sizes) -> None:
+        panel = team.library.panel
+        self.team, self.matrices, self.sizes, self.layers = team, matrices, sizes, len(norms) // 3
+        channels = norms.shape[2]
+        self.width, self.inner, self.channels = wide(channels, panel), matrices[4].outputs, channels
+        self.norms = np.zeros((len(norms), 2, self.width), np.float32)
+        self.norms[..., :channels] = norms
+        self.given = (Matrix * len(matrices))(*(one.given(panel) for one in matrices))
+        lengths = sizes.heads, sizes.size, self.inner, sizes.frames, sizes.longest
+        where = ctypes.addressof(self.given), self.norms.ctypes.data
+        self.network = Network(*where, self.layers, channels, self.width, *lengths)
+        self.phases = team.library.functions.sonant_decode_phases(ctypes.addressof(self.network))
+
+    def begin(self, cross: Cross, beams: int) -> Told:
+        """A state without tokens, of so many sequences for each window of ``cross``."""
+        windows = len(cross.keys[0])
+        sizes = self.layers, 2, windows * beams, self.sizes.heads, self.sizes.longest, self.sizes.size
+        return Told(
+            cross, beams, np.empty(sizes, np.float32), np.zeros((windows * beams, self.sizes.longest), np.int32)
+        )
+
+    def step(self, told: Told, embedded: Floats, *, every: bool = False, queries: Floats | None = None) -> Floats:
+        """Take tokens in; logits (R, outputs), or of every token (R, L, outputs), filled up to whole panels.
+
+        Args:
+            told: the state; these tokens are added.
+            embedded: (R, L, channels).
+            every: see above.
+            queries: (layers, R L, width), which the scaled queries of the cross-attention are written to.
+        """
+        (sequences, tokens, _), past = embedded.shape, told.length
+        room = told.room_for(self, sequences * tokens)
+        room.hidden[:, : self.channels] = embedded.reshape(-1, self.channels)
+        outputs = self.matrices[-1].outputs
+        logits = np.empty((sequences, tokens, outputs) if every else (sequences, outputs), np.float32)
+        room.counters[:] = 0
+        made = told.lines.ctypes.data, *told.tables, address(queries), logits.ctypes.data
+        numbers = sequences, tokens, past, told.beams, int(every), self.team.size
+        given = Step(*room.where, told.cache.ctypes.data, *made, *numbers, *room.counting)
+        network, where = ctypes.addressof(self.network), ctypes.addressof(given)
+        functions = self.team.library.functions
+        floats, decode = functions.sonant_decode_space(network, where), functions.sonant_decode
+        self.team.together(lambda member: decode(network, where, self.team.space(member, floats).ctypes.data))
+        told.length += tokens
+        told.lines[:, past : told.length] = np.arange(sequences)[:, None]
+        return logits
+
+
+class Told:
+    """What a decoder was told: its tokens' keys and values.
+
+    Attributes:
+        cross: what was heard.
+        beams: sequences of each window.
+        cache: (layers, 2, R, heads, longest, size), keys and values of the tokens.
+        lines: (R, longest): which sequence's place in the cache holds a token that a sequence follows.
+        length: tokens so far.
+        tables: addresses of two tables, which hold those of the keys and values of each layer.
+    """
+
+    def __init__(self, cross: Cross, beams: int, cache: Floats, lines: NDArray[np.int32]) -> None:
+        self.cross, self.beams, self.cache, self.lines, self.length = cross, beams, cache, lines, 0
+        self.held = [np.array([one.ctypes.data for one in arrays], np.uintp) for arrays in (cross.keys, cross.values)]
+        self.tables = [table.ctypes.data for table in self.held]
+        self.room: Room | None = None
+
+    def room_for(self, decoder: Decoder, rows: int) -> Room:
+        """Room for the numbers of a step; that of the last one where it fits."""
+        if self.room is None or len(self.room.hidden) != rows:
+            self.room = Room(decoder, rows)
+        return self.room
+
+
+class Room:
+    """What a step's rows are written to.
+
+    Attributes:
+        hidden: (rows, width), zeros behind the channels.
+        counters: see ``Step``; the last one counts who arrived.
+        where: addresses of the rows, in the order of ``Step``.
+        counting: of the counters.
+    """
+
+    def __init__(self, decoder: Decoder, rows: int) -> None:
+        self.hidden, self.heard = np.zeros((2, rows, decoder.width), np.float32)
+        self.asked, self.inner = (np.empty((rows, size), np.float32) for size in (3 * decoder.width, decoder.inner))
+        self.counters = np.zeros(decoder.phases + 1, np.int64)
+        self.where = [one.ctypes.data for one in (self.hidden, self.asked, self.heard, self.inner)]
+        self.counting = self.counters.ctypes.data, self.counters[-1:].ctypes.data
