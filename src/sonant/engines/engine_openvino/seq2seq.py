@@ -6,7 +6,7 @@ In int16 our own kernels encode (``models.whisper.net_kernels``), where they wer
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -201,7 +201,7 @@ class OpenvinoEncoder:
         self.encoder, self.lock, self.names = encoder, Lock(), names("cross", config)
         self.request = encoder.model.create_infer_request()
 
-    def __call__(self, features: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    def __call__(self, features: NDArray[np.float32]) -> Generator[NDArray[np.float32], None, None]:
         """See ``Hear``."""
         with self.lock:
             self.request.set_tensor("features", ov.Tensor(np.ascontiguousarray(features[None])))
@@ -259,8 +259,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq | Ke
     """
     config = WhisperConfig.from_hf(checkpoint.config)
     encoder_plan, decoder_plan, words = _plans(options, config)
-    by_kernels = isinstance(decoder_plan, Team)
-    source = seq2seq_graph.Source(checkpoint, "float32" if by_kernels else decoder_plan.activations)
+    source = seq2seq_graph.Source(checkpoint, "float32" if isinstance(decoder_plan, Team) else decoder_plan.activations)
     if isinstance(encoder_plan, Team):
         encoder: runtime.Compiled | KernelEncoder = open_encoder(config, source.tensors, encoder_plan)
     else:

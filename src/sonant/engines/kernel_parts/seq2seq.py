@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -23,7 +23,7 @@ from sonant.weights.tensors import Tensor
 
 __all__ = ["Hear", "KernelEncoder", "KernelMemory", "KernelSeq2Seq", "open_encoder"]
 
-Hear = Callable[[Floats], Iterator[Floats]]
+Hear = Callable[[Floats], Generator[Floats, None, None]]
 """(n_mels, T) log-mel of a window to keys and values (H, F, E) of each decoder layer in turn, good until the next."""
 
 
@@ -41,7 +41,7 @@ class KernelEncoder:
         self.encoder, self.lock = encoder, Lock()  # one window has all cores
         self.shape = config.max_source_positions, config.decoder_attention_heads, config.head_size
 
-    def __call__(self, features: Floats) -> Iterator[Floats]:
+    def __call__(self, features: Floats) -> Generator[Floats, None, None]:
         """See ``Hear``."""
         with self.lock:
             for made in self.encoder(features):
