@@ -152,22 +152,40 @@ def test_weights_that_are_no_numbers_give_none(level, opened):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_keys_are_kept_to_float16(level, opened):
+def test_what_is_heard_is_kept_to_half_a_level(level, opened):
+    """Keys have 127 levels a side for each channel, values for each frame."""
     network = Network(opened(level, "int16"), 11, 20, 37)
     cross, heard = network.hear(2)
     for head in range(HEADS):
-        found = cross.keys_of(1, 1, head, 37)
-        np.testing.assert_array_equal(found, heard[1, 1, 0, head].astype(np.float32).astype(np.float16))
+        keys, values = heard[1, 1, :, head]
+        assert (np.abs(cross.keys_of(1, 1, head) - keys) <= 0.501 * np.abs(keys).max(axis=0) / 127).all()
+        found = cross.values[1, 1, head].transpose(1, 0, 2).reshape(37, -1) * cross.value_scales[1, 1, head][:, None]
+        assert (np.abs(found[:, :11] - values) <= 0.501 * np.abs(values).max(axis=1, keepdims=True) / 127).all()
+        assert not found[:, 11:].any()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("part", [0, 1])
+def test_what_is_heard_as_no_number_stays_none(level, part, opened):
+    network = Network(opened(level, "int16"), 16, 40, 30)
+    cross, heard = network.hear(1)
+    bad = heard[0, 0].astype(np.float32)
+    bad[part, 1, 7, 5] = np.nan
+    cross.put(network.team, 0, 0, *bad)
+    told = network.decoder.begin(cross, 1)
+    assert np.isnan(network.decoder.step(told, np.ones((1, 1, network.width), np.float32))[:, :WORDS]).all()
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_float16_to_the_last_bit(level, opened):
-    """Every float16 there is goes through the kernels' conversions and comes back."""
-    team, every = opened(level, "int16"), np.arange(65536, dtype=np.uint16).view(np.float16)
-    given = np.broadcast_to(every.astype(np.float32)[None, :, None], (1, 65536, 4)).copy()
-    cross = Cross.empty(team, Sizes(1, 4, 65536, 8), 1, 1)
-    cross.put(team, 0, 0, given, given)
-    np.testing.assert_array_equal(cross.keys_of(0, 0, 0, 65536)[:, 2], every.astype(np.float32))
+    """Every float16 there is, each the largest of its row, is what the row is worth."""
+    every = np.arange(65536, dtype=np.uint16).view(np.float16)
+    made = Narrow(opened(level, "int16"), [Rows(every[:, None], "F16", factor=127.0)])
+    there = np.isfinite(every)
+    right = np.full(65536, np.nan, np.float32)
+    right[there] = np.abs(every[there].astype(np.float32)) / np.float32(127) * np.float32(127)
+    right[every == 0] = 127
+    np.testing.assert_array_equal(made.scales, right)
 
 
 def test_bytes_that_a_token_reads(opened):

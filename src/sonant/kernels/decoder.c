@@ -2,8 +2,9 @@
    and takes a few milliseconds. Between its parts they meet and wait for each other.
 
    A step reads all weights for few rows, so weights are int8, a scale for each output; rows are rounded to int16, all
-   sums of one fit 32 bits (products.h). Many rows are multiplied on tiles instead, where there are some. Keys and values
-   of the cross-attention are float16, everything else float32. */
+   sums of one fit 32 bits (products.h). Many rows are multiplied on tiles instead, where there are some. What is heard is
+   read whole for each token, too, so keys and values of the cross-attention are int8: keys with a scale for each channel,
+   which queries are taken times, values with one for each frame, which weights are. Everything else is float32. */
 
 #include "attention.h"
 #include "products.h"
@@ -24,6 +25,7 @@
 #endif
 
 #define LEVELS 127.0f
+#define ROUNDED 0x4b400000 /* the bits of ROUNDER */
 #define PATIENCE 4000     /* looks at the others before the core is left to them */
 #define AT_ONCE 65536     /* bytes of weights that a thread takes at a time */
 #define CHUNK 16          /* rows that attend together */
@@ -51,8 +53,10 @@ typedef struct {
     float *inner;               /* (rows, inner) */
     float *cache;               /* keys and values of what was decoded, (layers, 2, sequences, heads, longest, size) */
     const int32_t *lines;       /* (sequences, longest): of the cache, that hold the tokens which a sequence follows */
-    const uint16_t *const *keys;   /* of each layer, (windows, heads, key panels, size, PANEL) */
-    const uint16_t *const *values; /* of each layer, (windows, heads, size panels, frames, PANEL) */
+    const int8_t *keys;         /* (windows, layers, heads, key panels, deep / 2, PANEL, 2), deep the size made even */
+    const float *key_scales;    /* (windows, layers, heads, size) */
+    const int8_t *values;       /* (windows, layers, heads, size panels, frames, PANEL) */
+    const float *value_scales;  /* (windows, layers, heads, frames) */
     float *queries;             /* (layers, rows, width) of the cross-attention; or none */
     float *logits;              /* (sequences or rows, panels x PANEL) */
     int64_t sequences, tokens, past, beams, every; /* every token's logits, or those of each sequence's last one */
@@ -103,16 +107,15 @@ INLINE void put(const target *to, int64_t row, int64_t column, vec value) {
     store(out, to->how == ACTIVATE ? gelu(value) : value);
 }
 
-/* count rows, known to the compiler, times one panel. */
-INLINE void narrow_tile(int count, const int16_t *a, int64_t stride, const float *scales, const matrix *w, int64_t panel,
-                        int64_t row, const target *to) {
-    const int8_t *from = w->weights + panel * w->depth * PANEL, *end = from + w->depth * PANEL;
-    ints left[ROWS], right[ROWS];
+/* Sums of count rows, known to the compiler, times one panel (depth / 2, PANEL, 2). */
+INLINE void narrow_sums(int count, const int16_t *a, int64_t stride, int64_t depth, const int8_t *from, ints left[ROWS],
+                        ints right[ROWS]) {
+    const int8_t *end = from + depth * PANEL;
     UNROLL for (int r = 0; r < count; r++) left[r] = right[r] = (ints){0};
     for (; from < end; from += 2 * PANEL, a += 2) {
         __builtin_prefetch(from + 2048, 0, 2);
-        ints first = (ints)__builtin_convertvector(*(const unaligned_bytes *)from, paired);
-        ints second = (ints)__builtin_convertvector(*(const unaligned_bytes *)(from + PANEL), paired);
+        ints first = load_pairs(from);
+        ints second = load_pairs((from + PANEL));
         UNROLL for (int r = 0; r < count; r++) {
             ints two = *(const pair *)(a + r * stride) - (ints){0};
             left[r] = pairs(left[r], two, first);
@@ -121,6 +124,12 @@ INLINE void narrow_tile(int count, const int16_t *a, int64_t stride, const float
             ONE_BY_ONE(right[r]);
         }
     }
+}
+
+INLINE void narrow_tile(int count, const int16_t *a, int64_t stride, const float *scales, const matrix *w, int64_t panel,
+                        int64_t row, const target *to) {
+    ints left[ROWS], right[ROWS];
+    narrow_sums(count, a, stride, w->depth, w->weights + panel * w->depth * PANEL, left, right);
     const float *own = w->scales + panel * PANEL, *bias = w->bias + panel * PANEL;
     UNROLL for (int r = 0; r < count; r++) {
         vec one = __builtin_convertvector(left[r], vec) * (scales[r] * load(own)) + load(bias);
@@ -130,6 +139,7 @@ INLINE void narrow_tile(int count, const int16_t *a, int64_t stride, const float
     }
 }
 
+/* Rows times one panel. */
 static void narrow_panel(int64_t rows, const int16_t *a, int64_t stride, const float *scales, const matrix *w,
                          int64_t panel, const target *to) {
     int64_t r = 0;
@@ -147,7 +157,7 @@ static void wide_panel(int64_t rows, const uint16_t *a, int64_t stride, const ma
     const int8_t *from = w->weights + panel * w->depth * PANEL;
     const float *own = w->scales + panel * PANEL, *bias = w->bias + panel * PANEL;
     for (int64_t i = 0; i < w->depth * PANEL; i += LANES)
-        store_halves(space + i, __builtin_convertvector(*(const narrow_bytes *)(from + i), vec));
+        store_halves(space + i, load_bytes((from + i)));
     for (int64_t top = 0; top < rows; top += BLOCK) {
         int64_t some = rows - top < BLOCK ? rows - top : BLOCK;
         if (!top || some < BLOCK) shape_tiles(some);
@@ -247,14 +257,26 @@ static void attend_before(const member *m, int64_t layer, int64_t sequence, int6
     }
 }
 
-/* count rows, known to the compiler, times a panel of float16 (depth, PANEL). */
-INLINE void float16_tile(int count, const float *a, int64_t stride, int64_t depth, const uint16_t *w, float *out,
-                         int64_t out_row) {
+/* Scores of count rows, known to the compiler, to a panel of keys. */
+INLINE void score_tile(int count, const int16_t *a, int64_t stride, const float *scales, int64_t depth,
+                       const int8_t *keys, float *out, int64_t out_row) {
+    ints left[ROWS], right[ROWS];
+    narrow_sums(count, a, stride, depth, keys, left, right);
+    UNROLL for (int r = 0; r < count; r++) {
+        store(out + r * out_row, __builtin_convertvector(left[r], vec) * scales[r]);
+        store(out + r * out_row + LANES, __builtin_convertvector(right[r], vec) * scales[r]);
+    }
+}
+
+/* Weights of count rows, known to the compiler, times a panel of values (frames, PANEL). */
+INLINE void value_tile(int count, const float *a, int64_t stride, int64_t frames, const int8_t *values, float *out,
+                       int64_t out_row) {
     vec left[ROWS], right[ROWS];
     UNROLL for (int r = 0; r < count; r++) left[r] = right[r] = (vec){0};
-    for (int64_t k = 0; k < depth; k++, w += PANEL) {
-        __builtin_prefetch(w + 1024, 0, 2);
-        vec first = load_float16(w), second = load_float16(w + LANES);
+    for (int64_t k = 0; k < frames; k++, values += PANEL) {
+        __builtin_prefetch(values + 2048, 0, 2);
+        vec first = load_bytes(values);
+        vec second = load_bytes((values + LANES));
         UNROLL for (int r = 0; r < count; r++) {
             left[r] += a[r * stride + k] * first;
             right[r] += a[r * stride + k] * second;
@@ -266,44 +288,63 @@ INLINE void float16_tile(int count, const float *a, int64_t stride, int64_t dept
     }
 }
 
-static void float16_panel(int64_t rows, const float *a, int64_t stride, int64_t depth, const uint16_t *w, float *out,
-                          int64_t out_row) {
-    for (int64_t r = 0; r < rows;) {
-        const float *own = a + r * stride;
-        float *to = out + r * out_row;
-        int64_t count = rows - r >= ROWS ? ROWS : rows - r >= 4 ? 4 : rows - r >= 2 ? 2 : 1;
-        if (count == ROWS) float16_tile(ROWS, own, stride, depth, w, to, out_row);
-        else if (count == 4) float16_tile(4, own, stride, depth, w, to, out_row);
-        else if (count == 2) float16_tile(2, own, stride, depth, w, to, out_row);
-        else float16_tile(1, own, stride, depth, w, to, out_row);
-        r += count;
-    }
+/* How many rows the tiles above take of so many. */
+INLINE int64_t taken(int64_t rows) { return rows >= ROWS ? ROWS : rows >= 4 ? 4 : rows >= 2 ? 2 : 1; }
+
+/* One head of a window: where its keys and values lie. */
+typedef struct {
+    const int8_t *keys, *values;
+    const float *key_scales, *value_scales;
+    int64_t panels, columns, deep; /* of keys, of values; numbers of a key, made even */
+} heard_head;
+
+static heard_head heard_of(const member *m, int64_t layer, int64_t window, int64_t head) {
+    const decoder *d = m->d;
+    const step *s = m->s;
+    int64_t place = (window * d->layers + layer) * d->heads + head, deep = (d->size + 1) / 2 * 2;
+    int64_t panels = panels_of(d->frames), columns = panels_of(d->size);
+    return (heard_head){s->keys + place * panels * deep * PANEL,
+                        s->values + place * columns * d->frames * PANEL,
+                        s->key_scales + place * d->size,
+                        s->value_scales + place * d->frames,
+                        panels,
+                        columns,
+                        deep};
+}
+
+/* Queries of a head times the scales of its channels. */
+INLINE void scale_query(const decoder *d, const heard_head *h, const float *asked, float *to) {
+    for (int64_t i = 0; i < d->size; i++) to[i] = asked[i] * h->key_scales[i];
 }
 
 #if defined(SONANT_AMX_H)
-/* Pairs of rows of float16 (count, PANEL) as tiles want them: (count up to DEPTHs / 2, PANEL, 2) in bfloat16. */
-static void widen_panel(const uint16_t *from, int64_t count, uint16_t *to) {
-    int64_t deep = (count + DEPTH - 1) / DEPTH * DEPTH;
-    for (int64_t k = 0; k < deep; k += 2)
-        for (int l = 0; l < PANEL; l += LANES, to += 2 * LANES) {
-            vec first = k < count ? load_float16(from + k * PANEL + l) : (vec){0};
-            vec second = k + 1 < count ? load_float16(from + (k + 1) * PANEL + l) : (vec){0};
-            *(unaligned_ints *)to = halves(first) | halves(second) << 16;
-        }
-}
-
-/* As attend_window for many rows: keys and values once to bfloat16, then on tiles. */
-static void attend_window_wide(const member *m, const uint16_t *keys, const uint16_t *values, int64_t first,
-                               int64_t last, int64_t head) {
+/* Many rows: keys and values once to bfloat16, then on tiles. */
+static void attend_window_wide(const member *m, const heard_head *h, int64_t first, int64_t last, int64_t head) {
     const decoder *d = m->d;
-    int64_t wide = panels_of(d->frames) * PANEL, deep = (d->size + DEPTH - 1) / DEPTH * DEPTH;
-    uint16_t *own_keys = (uint16_t *)(((uintptr_t)m->space + 63) / 64 * 64), *own_values = own_keys + wide * deep;
-    for (int64_t n = 0; n < wide; n += PANEL) widen_panel(keys + n * d->size, d->size, own_keys + n * deep);
-    for (int64_t n = 0; n < deep; n += PANEL) widen_panel(values + n * d->frames, d->frames, own_values + n * wide);
-    for (int64_t row = first; row < last; row += BLOCK)
-        attend_halves(last - row < BLOCK ? last - row : BLOCK, m->s->asked + row * d->width + head * d->size, d->width,
-                      d->frames, d->size, own_keys, own_values, m->s->heard + row * d->width + head * d->size, d->width,
-                      (float *)(own_values + wide * deep));
+    int64_t wide = h->panels * PANEL, deep = (d->size + DEPTH - 1) / DEPTH * DEPTH;
+    uint16_t *keys = (uint16_t *)(((uintptr_t)m->space + 63) / 64 * 64), *values = keys + wide * deep, *to = keys;
+    float *asked = (float *)(values + wide * deep), *space = asked + BLOCK * deep;
+    for (int64_t n = 0; n < h->panels; n++)
+        for (int64_t i = 0; i < deep * PANEL; i += LANES, to += LANES) {
+            const int8_t *from = h->keys + n * h->deep * PANEL + i;
+            store_halves(to, i < h->deep * PANEL ? load_bytes(from) : (vec){0});
+        }
+    to = values;
+    for (int64_t n = 0; n < h->columns; n++)
+        for (int64_t k = 0; k < wide; k += 2)
+            for (int l = 0; l < PANEL; l += LANES, to += 2 * LANES) {
+                vec two[2] = {{0}, {0}};
+                for (int one = 0; one < 2 && k + one < d->frames; one++) {
+                    const int8_t *from = h->values + (n * d->frames + k + one) * PANEL + l;
+                    two[one] = load_bytes(from) * h->value_scales[k + one];
+                }
+                *(unaligned_ints *)to = halves(two[0]) | halves(two[1]) << 16;
+            }
+    for (int64_t row = first; row < last; row += BLOCK) {
+        int64_t rows = last - row < BLOCK ? last - row : BLOCK, at = row * d->width + head * d->size;
+        for (int64_t r = 0; r < rows; r++) scale_query(d, h, m->s->asked + at + r * d->width, asked + r * deep);
+        attend_halves(rows, asked, deep, d->frames, d->size, keys, values, m->s->heard + at, d->width, space);
+    }
 }
 #endif
 
@@ -311,36 +352,58 @@ static void attend_window_wide(const member *m, const uint16_t *keys, const uint
 static void attend_window(const member *m, int64_t layer, int64_t window, int64_t head) {
     const decoder *d = m->d;
     const step *s = m->s;
-    int64_t panels = panels_of(d->frames), columns = panels_of(d->size), wide = panels * PANEL;
-    const uint16_t *keys = s->keys[layer] + (window * d->heads + head) * panels * d->size * PANEL;
-    const uint16_t *values = s->values[layer] + (window * d->heads + head) * columns * d->frames * PANEL;
-    float *scores = m->space, *made = scores + CHUNK * wide;
-    int64_t all = s->sequences * s->tokens, first = window * s->beams * s->tokens, last = first + s->beams * s->tokens;
+    heard_head h = heard_of(m, layer, window, head);
+    int64_t wide = h.panels * PANEL, count = h.columns * PANEL, all = s->sequences * s->tokens;
+    float *scores = m->space, *made = scores + CHUNK * wide, *asked = made + CHUNK * count;
+    int64_t first = window * s->beams * s->tokens, last = first + s->beams * s->tokens;
     for (int64_t row = first; row < last && s->queries; row++)
         memcpy(s->queries + (layer * all + row) * d->width + head * d->size,
                s->asked + row * d->width + head * d->size, d->size * sizeof(float));
 #if defined(SONANT_AMX_H)
     if (last - first > MANY) {
-        attend_window_wide(m, keys, values, first, last, head);
+        attend_window_wide(m, &h, first, last, head);
         return;
     }
 #endif
     for (int64_t row = first; row < last; row += CHUNK) {
         int64_t rows = last - row < CHUNK ? last - row : CHUNK;
-        const float *asked = s->asked + row * d->width + head * d->size;
-        for (int64_t n = 0; n < panels; n++)
-            float16_panel(rows, asked, d->width, d->size, keys + n * d->size * PANEL, scores + n * PANEL, wide);
+        float scales[CHUNK];
+        int16_t *numbers = (int16_t *)(asked + count);
         for (int64_t r = 0; r < rows; r++) {
-            float share = 1 / weigh(scores + r * wide, d->frames);
-            for (int64_t i = 0; i < wide; i += LANES)
-                store(scores + r * wide + i, load(scores + r * wide + i) * share);
+            memset(asked, 0, count * sizeof(float));
+            scale_query(d, &h, s->asked + (row + r) * d->width + head * d->size, asked);
+            scales[r] = round_row(asked, count, count, LEVELS, numbers + r * count);
         }
-        for (int64_t n = 0; n < columns; n++)
-            float16_panel(rows, scores, wide, d->frames, values + n * d->frames * PANEL, made + n * PANEL,
-                          columns * PANEL);
+        for (int64_t n = 0; n < h.panels; n++)
+            for (int64_t r = 0, some; r < rows; r += some) {
+                const int8_t *keys = h.keys + n * h.deep * PANEL;
+                const int16_t *own = numbers + r * count;
+                float *to = scores + r * wide + n * PANEL;
+                some = taken(rows - r);
+                if (some == ROWS) score_tile(ROWS, own, count, scales + r, h.deep, keys, to, wide);
+                else if (some == 4) score_tile(4, own, count, scales + r, h.deep, keys, to, wide);
+                else if (some == 2) score_tile(2, own, count, scales + r, h.deep, keys, to, wide);
+                else score_tile(1, own, count, scales + r, h.deep, keys, to, wide);
+            }
+        for (int64_t r = 0; r < rows; r++) {
+            float *own = scores + r * wide, share = 1 / weigh(own, d->frames);
+            int64_t f = 0;
+            for (; f + LANES <= d->frames; f += LANES) store(own + f, load(own + f) * share * load(h.value_scales + f));
+            for (; f < d->frames; f++) own[f] *= share * h.value_scales[f];
+        }
+        for (int64_t n = 0; n < h.columns; n++)
+            for (int64_t r = 0, some; r < rows; r += some) {
+                const int8_t *values = h.values + n * d->frames * PANEL;
+                const float *own = scores + r * wide;
+                float *to = made + r * count + n * PANEL;
+                some = taken(rows - r);
+                if (some == ROWS) value_tile(ROWS, own, wide, d->frames, values, to, count);
+                else if (some == 4) value_tile(4, own, wide, d->frames, values, to, count);
+                else if (some == 2) value_tile(2, own, wide, d->frames, values, to, count);
+                else value_tile(1, own, wide, d->frames, values, to, count);
+            }
         for (int64_t r = 0; r < rows; r++)
-            memcpy(s->heard + (row + r) * d->width + head * d->size, made + r * columns * PANEL,
-                   d->size * sizeof(float));
+            memcpy(s->heard + (row + r) * d->width + head * d->size, made + r * count, d->size * sizeof(float));
     }
 }
 
@@ -351,10 +414,10 @@ PUBLIC int64_t sonant_decode_space(const decoder *d, const step *s) {
     int64_t rows = s->sequences * s->tokens, deepest = d->width > d->inner ? d->width : d->inner;
     int64_t products = deepest + rows + 16 + rows * deepest / 2 + deepest * PANEL / 2;
     int64_t before = panels_of(d->longest) * PANEL;
-    int64_t window = CHUNK * PANEL * (panels_of(d->frames) + panels_of(d->size));
+    int64_t window = PANEL * (CHUNK * panels_of(d->frames) + (CHUNK + 1 + CHUNK / 2) * panels_of(d->size));
 #if defined(SONANT_AMX_H)
     int64_t deep = (d->size + DEPTH - 1) / DEPTH * DEPTH;
-    window += panels_of(d->frames) * PANEL * deep + 16 + halves_space(d->frames, d->size);
+    window += panels_of(d->frames) * PANEL * deep + BLOCK * deep + 16 + halves_space(d->frames, d->size);
 #endif
     int64_t most = products > window ? products : window;
     return most > before ? most : before;
@@ -405,6 +468,8 @@ INLINE vec stored(const void *from, int64_t place, int64_t kind) {
     return (vec)(__builtin_convertvector(*(const unaligned_shorts *)halves, ints) << 16);
 }
 
+INLINE ints rounded(vec x) { return (ints)(x + ROUNDER) - ROUNDED; }
+
 /* Rows [row, row_end) of a matrix (outputs, inputs) as it is stored, to int8 in panels of a depth; row 0 becomes output
    first of them. What a row is worth goes to scales, times a factor. Space for a row, up to a multiple of LANES. */
 PUBLIC void sonant_pack_rows(const void *from, int64_t kind, int64_t inputs, int64_t row, int64_t row_end, int64_t first,
@@ -432,36 +497,62 @@ PUBLIC void sonant_pack_rows(const void *from, int64_t kind, int64_t inputs, int
         scales[output] = (scale + no_number) * factor;
         int16_t *panel = (int16_t *)(to + output / PANEL * PANEL * depth) + output % PANEL;
         for (int64_t i = 0; i < count; i += LANES) {
-            narrow_bytes rounded = __builtin_convertvector((ints)(load(space + i) / scale + ROUNDER), narrow_bytes);
-            for (int l = 0; l < LANES && i + l < depth; l += 2)
-                memcpy(panel + (i + l) / 2 * PANEL, (const char *)&rounded + l, 2);
+            int8_t bytes[LANES];
+            store_bytes(bytes, rounded(load(space + i) / scale));
+            for (int l = 0; l < LANES && i + l < depth; l += 2) memcpy(panel + (i + l) / 2 * PANEL, bytes + l, 2);
         }
     }
 }
 
-/* Keys and values of the heads [head, head_end): frame f of head h begins at h head_step + f frame_step. */
+/* Numbers of a row, zeros behind its end. */
+INLINE vec load_some(const float *row, int64_t place, int64_t size) {
+    if (place + LANES <= size) return load(row + place);
+    float some[LANES] = {0};
+    for (int64_t i = place; i < size; i++) some[i - place] = row[i];
+    return load(some);
+}
+
+/* Keys and values of the heads [head, head_end) of a layer and window: frame f of head h begins at h head_step +
+   f frame_step. See step for what is made; no number makes its scale none. */
 PUBLIC void sonant_pack_window(const float *keys, const float *values, int64_t head_step, int64_t frame_step,
-                               int64_t frames, int64_t size, int64_t head, int64_t head_end, uint16_t *to_keys,
-                               uint16_t *to_values) {
-    int64_t panels = panels_of(frames), columns = panels_of(size);
+                               int64_t frames, int64_t size, int64_t head, int64_t head_end, int8_t *to_keys,
+                               float *key_scales, int8_t *to_values, float *value_scales) {
+    int64_t panels = panels_of(frames), columns = panels_of(size), deep = (size + 1) / 2 * 2;
     for (; head < head_end; head++) {
-        uint16_t *key_panels = to_keys + head * panels * size * PANEL;
-        uint16_t *value_panels = to_values + head * columns * frames * PANEL;
-        for (int64_t n = 0; n < panels; n++)
-            for (int64_t i = 0; i < size; i++) {
-                float column[PANEL] = {0};
-                for (int64_t j = 0; j < PANEL && n * PANEL + j < frames; j++)
-                    column[j] = keys[head * head_step + (n * PANEL + j) * frame_step + i];
-                for (int l = 0; l < PANEL; l += LANES)
-                    store_float16(key_panels + (n * size + i) * PANEL + l, load(column + l));
-            }
-        for (int64_t n = 0; n < columns; n++)
+        const float *own_keys = keys + head * head_step, *own_values = values + head * head_step;
+        int8_t *key_panels = to_keys + head * panels * deep * PANEL, bytes[LANES];
+        int8_t *value_panels = to_values + head * columns * frames * PANEL;
+        memset(key_panels + (panels - 1) * deep * PANEL, 0, deep * PANEL);
+        for (int64_t i = 0; i < size; i += LANES) {
+            int64_t some = size - i < LANES ? size - i : LANES;
+            vec most = splat(1e-30f), sum = {0};
             for (int64_t f = 0; f < frames; f++) {
-                float row[PANEL] = {0};
-                int64_t some = size - n * PANEL < PANEL ? size - n * PANEL : PANEL;
-                memcpy(row, values + head * head_step + f * frame_step + n * PANEL, some * sizeof(float));
-                for (int l = 0; l < PANEL; l += LANES)
-                    store_float16(value_panels + (n * frames + f) * PANEL + l, load(row + l));
+                vec x = load_some(own_keys + f * frame_step, i, size);
+                most = larger(most, absolute(x));
+                sum += x;
             }
+            vec level = (most + 0 * sum) / LEVELS;
+            for (int64_t l = 0; l < some; l++) key_scales[head * size + i + l] = level[l];
+            for (int64_t f = 0; f < frames; f++) {
+                int8_t *to = key_panels + f / PANEL * deep * PANEL + f % PANEL * 2 + i * PANEL;
+                store_bytes(bytes, rounded(load_some(own_keys + f * frame_step, i, size) / level));
+                for (int l = 0; l < LANES && i + l < deep; l += 2) memcpy(to + l * PANEL, bytes + l, 2);
+            }
+        }
+        for (int64_t f = 0; f < frames; f++) {
+            const float *value = own_values + f * frame_step;
+            vec most = splat(1e-30f), sum = {0};
+            float largest = 0;
+            for (int64_t i = 0; i < size; i += LANES) {
+                vec x = load_some(value, i, size);
+                most = larger(most, absolute(x));
+                sum += x;
+            }
+            for (int l = 0; l < LANES; l++) largest = most[l] > largest ? most[l] : largest;
+            float level = value_scales[head * frames + f] = (largest + 0 * total(sum)) / LEVELS;
+            for (int64_t i = 0; i < columns * PANEL; i += LANES)
+                store_bytes(value_panels + (i / PANEL * frames + f) * PANEL + i % PANEL,
+                            rounded(load_some(value, i, size) / level));
+        }
     }
 }

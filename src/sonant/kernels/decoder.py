@@ -77,23 +77,35 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Cross:
-    """What a decoder hears of B windows: keys and values of each layer, float16, as ``decoder.c`` reads them.
+    """What a decoder hears of B windows: keys and values of its layers in int8, as ``decoder.c`` reads them.
 
     Attributes:
-        keys: (B, heads, key panels, size, panel) of each layer.
-        values: (B, heads, size panels, frames, panel) of each layer.
+        keys: (B, layers, heads, key panels, size made even / 2, panel, 2) int8.
+        key_scales: (B, layers, heads, size), of a channel.
+        values: (B, layers, heads, size panels, frames, panel) int8.
+        value_scales: (B, layers, heads, frames), of a frame.
     """
 
-    keys: list[NDArray[np.float16]]
-    values: list[NDArray[np.float16]]
+    keys: NDArray[np.int8]
+    key_scales: Floats
+    values: NDArray[np.int8]
+    value_scales: Floats
 
     @classmethod
     def empty(cls, team: Team, sizes: Sizes, layers: int, windows: int) -> Cross:
         """Room for so many windows."""
-        panel = team.library.panel
-        keys = windows, sizes.heads, wide(sizes.frames, panel) // panel, sizes.size, panel
-        values = windows, sizes.heads, wide(sizes.size, panel) // panel, sizes.frames, panel
-        return cls(*([aligned(shape, np.float16) for _ in range(layers)] for shape in (keys, values)))
+        panel, outer = team.library.panel, (windows, layers, sizes.heads)
+        return cls(
+            aligned((*outer, wide(sizes.frames, panel) // panel, wide(sizes.size, 2) // 2, panel, 2), np.int8),
+            np.empty((*outer, sizes.size), np.float32),
+            aligned((*outer, wide(sizes.size, panel) // panel, sizes.frames, panel), np.int8),
+            np.empty((*outer, sizes.frames), np.float32),
+        )
+
+    @property
+    def parts(self) -> tuple[NDArray[Any], ...]:
+        """In the order of ``Step``."""
+        return self.keys, self.key_scales, self.values, self.value_scales
 
     def put(self, team: Team, layer: int, window: int, keys: Floats, values: Floats) -> None:
         """Take (heads, frames, size) float32 of a window; the two lie in memory alike."""
@@ -101,7 +113,7 @@ class Cross:
         assert keys.strides == values.strides
         steps = [step // keys.itemsize for step in keys.strides[:2]]
         given = keys.ctypes.data, values.ctypes.data, *steps, frames, size
-        to = self.keys[layer][window].ctypes.data, self.values[layer][window].ctypes.data
+        to = [part[window, layer].ctypes.data for part in self.parts]
         pack = team.library.functions.sonant_pack_window
         team.share(heads, 1, lambda _, begin, end: pack(*given, begin, end, *to))
 
@@ -110,12 +122,13 @@ class Cross:
         first, count = windows[0], len(windows)
         run = list(windows) == list(range(first, first + count))
         which: slice | list[int] = slice(first, first + count) if run else list(windows)
-        return Cross([array[which] for array in self.keys], [array[which] for array in self.values])
+        return Cross(*(part[which] for part in self.parts))
 
-    def keys_of(self, layer: int, window: int, head: int, frames: int) -> Floats:
+    def keys_of(self, layer: int, window: int, head: int) -> Floats:
         """(frames, size) float32 of one head."""
-        panels = self.keys[layer][window, head]  # (panels, size, panel)
-        return panels.transpose(0, 2, 1).reshape(-1, panels.shape[1])[:frames].astype(np.float32)
+        panels, scales = self.keys[window, layer, head], self.key_scales[window, layer, head]
+        rows = panels.transpose(0, 2, 1, 3).reshape(-1, panels.shape[1] * 2)
+        return rows[: self.value_scales.shape[3], : len(scales)] * scales
 
 
 class Decoder:
@@ -144,7 +157,7 @@ class Decoder:
 
     def begin(self, cross: Cross, beams: int) -> Told:
         """A state without tokens, of so many sequences for each window of ``cross``."""
-        windows = len(cross.keys[0])
+        windows = len(cross.keys)
         sizes = self.layers, 2, windows * beams, self.sizes.heads, self.sizes.longest, self.sizes.size
         return Told(
             cross, beams, np.empty(sizes, np.float32), np.zeros((windows * beams, self.sizes.longest), np.int32)
@@ -165,7 +178,7 @@ class Decoder:
         outputs = self.matrices[-1].outputs
         logits = np.empty((sequences, tokens, outputs) if every else (sequences, outputs), np.float32)
         room.counters[:] = 0
-        made = told.lines.ctypes.data, *told.tables, address(queries), logits.ctypes.data
+        made = told.lines.ctypes.data, *told.heard, address(queries), logits.ctypes.data
         numbers = sequences, tokens, past, told.beams, int(every), self.team.size
         given = Step(*room.where, told.cache.ctypes.data, *made, *numbers, *room.counting)
         network, where = ctypes.addressof(self.network), ctypes.addressof(given)
@@ -186,13 +199,12 @@ class Told:
         cache: (layers, 2, R, heads, longest, size), keys and values of the tokens.
         lines: (R, longest): which sequence's place in the cache holds a token that a sequence follows.
         length: tokens so far.
-        tables: addresses of two tables, which hold those of the keys and values of each layer.
+        heard: addresses of the parts of ``cross``.
     """
 
     def __init__(self, cross: Cross, beams: int, cache: Floats, lines: NDArray[np.int32]) -> None:
         self.cross, self.beams, self.cache, self.lines, self.length = cross, beams, cache, lines, 0
-        self.held = [np.array([one.ctypes.data for one in arrays], np.uintp) for arrays in (cross.keys, cross.values)]
-        self.tables = [table.ctypes.data for table in self.held]
+        self.heard = [part.ctypes.data for part in cross.parts]
         self.room: Room | None = None
 
     def room_for(self, decoder: Decoder, rows: int) -> Room:

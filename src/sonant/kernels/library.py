@@ -99,8 +99,8 @@ class Step(ctypes.Structure):
     """``step`` of decoder.c."""
 
     _fields_ = (
-        *((name, POINTER) for name in ("hidden", "asked", "heard", "inner", "cache", "lines", "keys", "values")),
-        *((name, POINTER) for name in ("queries", "logits")),
+        *((name, POINTER) for name in ("hidden", "asked", "heard", "inner", "cache", "lines")),
+        *((name, POINTER) for name in ("keys", "key_scales", "values", "value_scales", "queries", "logits")),
         *((name, INT) for name in ("sequences", "tokens", "past", "beams", "every", "members")),
         *((name, POINTER) for name in ("next", "arrived")),
     )
@@ -177,7 +177,7 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_decode.argtypes = [POINTER, POINTER, POINTER]
     functions.sonant_decode_phases.argtypes, functions.sonant_decode_space.argtypes = [POINTER], [POINTER, POINTER]
     functions.sonant_pack_rows.argtypes = [POINTER, *[INT] * 6, ctypes.c_float, POINTER, POINTER, POINTER]
-    functions.sonant_pack_window.argtypes = [POINTER, POINTER, *[INT] * 6, POINTER, POINTER]
+    functions.sonant_pack_window.argtypes = [POINTER, POINTER, *[INT] * 6, *[POINTER] * 4]
     counts = (
         "tiles",
         "space",

@@ -67,6 +67,10 @@ class Steps:
     numbers: NDArray[Any]
     scales: Floats | None
 
+    def part(self, begin: int, end: int) -> Steps:
+        """Some steps of them."""
+        return Steps(self.numbers[begin:end], None if self.scales is None else self.scales[begin:end])
+
 
 class Product:
     """rows times a matrix, plus a bias.

@@ -65,13 +65,41 @@ INLINE ints pairs(ints sum, ints a, ints b) {
     return sum + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
 }
 #endif
-/* float16 to float32 and back, a register at a time. */
+/* Registers of bytes: as floats, as pairs of 16 bits; and whole numbers as bytes. GCC 12 takes such apart by itself. */
+#if defined(__AVX512BW__)
+INLINE vec load_bytes(const int8_t *from) {
+    return (vec)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)from)));
+}
+INLINE ints load_pairs(const int8_t *from) {
+    return (ints)_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)from));
+}
+INLINE void store_bytes(int8_t *to, ints x) { _mm_storeu_si128((__m128i *)to, _mm512_cvtepi32_epi8((__m512i)x)); }
+#elif defined(__AVX2__)
+INLINE vec load_bytes(const int8_t *from) {
+    return (vec)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)from)));
+}
+INLINE ints load_pairs(const int8_t *from) {
+    return (ints)_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)from));
+}
+INLINE void store_bytes(int8_t *to, ints x) {
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)x), _mm256_extracti128_si256((__m256i)x, 1));
+    _mm_storel_epi64((__m128i *)to, _mm_packs_epi16(words, words));
+}
+#else
+INLINE vec load_bytes(const int8_t *from) {
+    return __builtin_convertvector(__builtin_convertvector(*(const narrow_bytes *)from, ints), vec);
+}
+INLINE ints load_pairs(const int8_t *from) {
+    return (ints)__builtin_convertvector(*(const unaligned_bytes *)from, paired);
+}
+INLINE void store_bytes(int8_t *to, ints x) { *(narrow_bytes *)to = __builtin_convertvector(x, narrow_bytes); }
+#endif
+
+/* A register of float16 as float32. */
 #if defined(__AVX512BW__)
 INLINE vec load_float16(const uint16_t *from) { return (vec)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from)); }
-INLINE void store_float16(uint16_t *to, vec x) { _mm256_storeu_si256((__m256i *)to, _mm512_cvtps_ph((__m512)x, 0)); }
 #elif defined(__AVX2__)
 INLINE vec load_float16(const uint16_t *from) { return (vec)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)from)); }
-INLINE void store_float16(uint16_t *to, vec x) { _mm_storeu_si128((__m128i *)to, _mm256_cvtps_ph((__m256)x, 0)); }
 #else
 INLINE vec load_float16(const uint16_t *from) {
     ints bits = __builtin_convertvector(*(const unaligned_shorts *)from, ints);
@@ -79,15 +107,6 @@ INLINE vec load_float16(const uint16_t *from) {
     vec made = (vec)size * 5.192296858534828e33f; /* 2^112, what the exponents begin apart */
     made = (vec)((beyond & (size | 0x7f800000)) | (~beyond & (ints)made));
     return (vec)((ints)made | (bits & 0x8000) << 16);
-}
-INLINE void store_float16(uint16_t *to, vec x) {
-    ints sign = (ints)x >> 16 & 0x8000, size = (ints)x & 0x7fffffff, none = size > 0x7f800000;
-    ints tiny = size < 0x38800000; /* below 2^-14 a step is 2^-24 */
-    ints small = (ints)((vec)size + 0.5f) - 0x3f000000;
-    ints made = (size - 0x38000000 + 0xfff + (size >> 13 & 1)) >> 13, large = size >= 0x477ff000;
-    made = (large & 0x7c00) | (~large & ((tiny & small) | (~tiny & made)));
-    made = (none & 0x7e00) | (~none & made);
-    *(unaligned_shorts *)to = __builtin_convertvector(sign | made, unaligned_shorts);
 }
 #endif
 

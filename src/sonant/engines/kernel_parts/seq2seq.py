@@ -52,7 +52,7 @@ class KernelMemory:
     """The ``Memory`` protocol; ``told`` is what the decoder made of its tokens, once there were some."""
 
     def __init__(self, cross: Cross, beams: int = 1) -> None:
-        self.cross, self.windows, self.beams = cross, len(cross.keys[0]), beams
+        self.cross, self.windows, self.beams = cross, len(cross.keys), beams
         self.told: Told | None = None
 
     @property
@@ -122,7 +122,7 @@ class KernelSeq2Seq:
         logits = self._step(fresh, tokens[None], True, queries)[0]
         scores = np.empty((len(heads), len(tokens), self.config.max_source_positions), np.float32)
         for row, (layer, head) in enumerate(heads):
-            keys = fresh.cross.keys_of(layer, 0, head, self.config.max_source_positions)
+            keys = fresh.cross.keys_of(layer, 0, head)
             with one_core:
                 np.matmul(queries[layer, :, head * size : (head + 1) * size], keys.T, out=scores[row])
         return scores, logits

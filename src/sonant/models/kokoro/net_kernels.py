@@ -16,7 +16,7 @@ import numpy as np
 
 from sonant.kernels.convolution import Convolution, Moments, moments
 from sonant.kernels.library import Floats, wide
-from sonant.kernels.product import Dress, Product, put_on
+from sonant.kernels.product import Dress, Product, frame, put_on
 from sonant.kernels.team import Team
 from sonant.models.kokoro.config import KokoroConfig
 from sonant.models.kokoro.dress import convolution_before, dressed_keys
@@ -27,6 +27,7 @@ __all__ = ["Decoder"]
 
 NOISE_DILATIONS = (1, 3, 5)
 SLOPE = 0.2  # of the leaky ReLU behind an AdaIN
+UP_LEAKY, LAST_LEAKY = Dress(activation="leaky", slope=0.1), Dress(activation="leaky", slope=0.01)
 Dressing = Mapping[str, tuple[Floats, Floats]]  # scale and shift of each AdaIN
 
 
@@ -98,10 +99,10 @@ class _Parameters:
         weight = to_float32(self.tensors[f"{key}.weight_v"])
         return (weight if bare else weight * self.vector(f"{key}.scale")[:, None, None]), bias
 
-    def product(self, key: str, *, bare: bool = False) -> Product:
-        """A convolution of few steps."""
+    def product(self, key: str, *, bare: bool = False, share: float = 1.0) -> Product:
+        """A convolution of few steps, which takes them times ``share``."""
         weight, bias = self.weight(key, bare=bare)
-        return Product(self.team, weight.transpose(2, 1, 0), bias)
+        return Product(self.team, weight.transpose(2, 1, 0) * np.float32(share), bias)
 
     def norm_eps(self, name: str) -> Floats:
         """The epsilon of an AdaIN (``fold``)."""
@@ -114,11 +115,6 @@ def _affine(found: Moments, eps: Floats, scale: Floats, shift: Floats) -> tuple[
     channels = len(scale)
     factor = scale / np.sqrt(found.variance[:channels] + eps)
     return factor.astype(np.float32), (shift - found.mean[:channels] * factor).astype(np.float32)
-
-
-def _leaky(x: Floats, slope: float) -> Floats:
-    """Negative numbers times the slope, in place."""
-    return np.maximum(x, x * np.float32(slope), out=x)
 
 
 class _AdaIN:
@@ -186,7 +182,7 @@ class _Generator:
     def __init__(self, config: KokoroConfig, read: _Parameters) -> None:
         net, prefix = config.generator, "decoder.generator."
         self.rates, count = net.upsample_rates, len(net.resblock_kernel_sizes)
-        self.stages = []
+        self.stages, share = [], 1 / count  # a stage gives the sum of its blocks; the mean is the next one's to make
         for i, rate in enumerate(self.rates):
             blocks = [
                 _SnakeBlock(read, f"{prefix}resblocks.{i * count + j}", dilations)
@@ -194,22 +190,21 @@ class _Generator:
             ]
             self.stages.append(
                 _Stage(
-                    _Upsampling(read, f"{prefix}ups.{i}", rate),
+                    _Upsampling(read, f"{prefix}ups.{i}", rate, share if i else 1.0),
                     read.product(f"{prefix}noise_convs.{i}"),
                     math.prod(self.rates[i + 1 :]),
                     _SnakeBlock(read, f"{prefix}noise_res.{i}", NOISE_DILATIONS),
                     blocks,
                 )
             )
-        self.last = read.product(f"{prefix}conv_post")
+        self.last = read.product(f"{prefix}conv_post", share=share)
         self.slots = _Slots()
 
     def __call__(self, x: Floats, source: Floats, dressed: Dressing) -> Floats:
         """(2 F, hidden) and (N, n_fft + 2) to (N, n_fft + 2)."""
         for i, stage in enumerate(self.stages):
-            x = stage(_leaky(x, 0.1), source, dressed, self.slots, last=i + 1 == len(self.stages))
-        x = self.last(_leaky(x, 0.01)[:, : self.last.inputs])
-        return x[:, : self.last.outputs]
+            x = stage(x, source, dressed, self.slots, last=i + 1 == len(self.stages))
+        return self.last(x[:, : self.last.inputs], dress=LAST_LEAKY)[:, : self.last.outputs]
 
 
 class _Slots:
@@ -229,7 +224,7 @@ class _Slots:
 
 
 class _Stage:
-    """One upsampling of the generator, the excitation at its rate, and the mean of its residual blocks."""
+    """One upsampling of the generator, the excitation at its rate, and the sum of its residual blocks."""
 
     def __init__(
         self, up: _Upsampling, listen: Product, rest: int, hear: _SnakeBlock, blocks: list[_SnakeBlock]
@@ -257,17 +252,16 @@ class _Stage:
                 free.append(made)
             made = out
         assert made is not None
-        made *= np.float32(1 / len(self.blocks))
         return made if last else made.copy()
 
 
 class _Upsampling:
     """A transposed convolution as two products: the first half of the new steps hears the step before too, the second
-    the step after (``fold._phases``).
+    the step after (``fold._phases``). A leaky ReLU stands before them; what it hears is to be taken times ``share``.
     """
 
-    def __init__(self, read: _Parameters, key: str, rate: int) -> None:
-        phases = to_float32(read.tensors[f"{key}.phases"]) * read.vector(f"{key}.scale")[:, None]
+    def __init__(self, read: _Parameters, key: str, rate: int, share: float) -> None:
+        phases = to_float32(read.tensors[f"{key}.phases"]) * (read.vector(f"{key}.scale") * np.float32(share))[:, None]
         outputs, inputs = len(phases) // rate, phases.shape[1]
         self.rate, self.width = rate, wide(outputs, read.team.library.panel)
         weights = np.zeros((3, inputs, rate, self.width), np.float32)
@@ -282,10 +276,10 @@ class _Upsampling:
 
     def __call__(self, x: Floats, out: Floats) -> None:
         """(T, C) to (T x rate, width)."""
-        x = x[:, : self.halves[0].inputs]
-        rows = out.reshape(len(x), 2, -1)
-        for half, (product, pad) in enumerate(zip(self.halves, ((1, 0), (0, 1)), strict=True)):
-            product(x, 1, pad, rows[:, half])
+        rows, team = out.reshape(len(x), 2, -1), self.halves[0].team
+        steps = frame(team, x[:, : self.halves[0].inputs], UP_LEAKY, (1, 1))
+        for half, product in enumerate(self.halves):
+            product(steps.part(half, len(x) + 1 + half), out=rows[:, half])
 
 
 class _SnakeBlock:

@@ -28,6 +28,7 @@ __all__ = ["SourceWeights", "excitation", "noise", "source_spectrum"]
 SINE_AMPLITUDE = 0.1
 VOICED_NOISE = 0.003  # amplitude of the noise beside a voiced sine
 UNVOICED_NOISE = SINE_AMPLITUDE / 3
+AT_ONCE = 32  # half frames: their numbers stay in the second cache
 VOICED_HZ = 10.0  # pitch above this is voiced
 SILENT_BIN = 1e-6  # below this a bin is rounding error, and its angle would be any number: without noise an unvoiced
 # stretch is constant, so that only its first two bins hold anything
@@ -76,9 +77,14 @@ def excitation(
     whole = (start % 1.0).astype(np.float32)
     within = (np.arange(samples_per_step) + 0.5) / samples_per_step  # (300,)
     merged = np.zeros((steps + 1, samples_per_step), np.float32)
-    for h in range(HARMONICS):
-        angle = whole[:, h, None] + (slope[:, h, None] * within % 1.0).astype(np.float32)
-        merged += weights.harmonics[h] * np.sin(np.float32(2 * np.pi) * angle)
+    for begin in range(0, steps + 1, AT_ONCE):
+        block = slice(begin, begin + AT_ONCE)
+        for h in range(HARMONICS):
+            run = slope[block, h, None] * within
+            run -= np.floor(run)  # % 1.0 to the last bit, ten times as fast
+            angle = whole[block, h, None] + run.astype(np.float32)
+            angle *= np.float32(2 * np.pi)
+            merged[block] += weights.harmonics[h] * np.sin(angle, out=angle)
     half = samples_per_step // 2  # the first segment is read from its middle, the last up to it
     sines = merged.reshape(-1)[half : half + steps * samples_per_step]
 
