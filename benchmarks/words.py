@@ -80,7 +80,7 @@ class Contestant:
 def contestants(model: str) -> list[Contestant]:
     """All that hear with these weights."""
     found = []
-    for dtype in ("float32", "bfloat16", "int16", "int8"):
+    for dtype in ("float32", "bfloat16", "int16", "int8", "auto"):
         for batch in (1, BATCH):
             way = "batched" if batch > 1 else "sequential"
             found.append(Contestant(f"sonant {dtype} {way}", Sonant, {"model": model, "dtype": dtype}, batch))

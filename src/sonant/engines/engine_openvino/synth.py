@@ -5,7 +5,7 @@ otherwise. So the decoder is compiled for a ladder of lengths, each when it is f
 the next rung, and masks keep the padding out of its sound. The rung depends on the utterance alone, so that equal
 requests give equal samples.
 
-In float32 and int16 our own kernels decode (``models.kokoro.net_kernels``), where they were compiled: several times as
+In float32 and int16, and in bfloat16 with AMX, our own kernels decode (``models.kokoro.net_kernels``), where they were compiled: several times as
 fast, with nothing to compile. What follows is then true of text and prosody alone.
 
 Compiling takes most of the time to the first sound, and one core a graph. So text and prosody are opened behind the
@@ -270,7 +270,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
         raise BadInput("int8 for speech needs a CPU with VNNI; allowed here: auto, float32, int16")
     # int16 is the voice's; what decides when something is said is exact in every dtype
     plan = runtime.plan(replace(options, dtype="float32" if dtype == "int16" else dtype))
-    words = f"; the voice by sonant's {team.library.level} kernels" if team and reason == "asked for" else ""
+    words = f"; the voice by sonant's {team.library.level} kernels" if team and "kernels" not in reason else ""
     description = f"openvino {ov.__version__.split('-')[0]}, cpu, {dtype} ({reason}{words})"
     form = Form(channels_last=True, dressed=True)
     return open_graphs(checkpoint, Opening(checkpoint, plan, team), form, description)
