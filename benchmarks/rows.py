@@ -82,7 +82,7 @@ def spoken(weights: Path) -> tuple[Entry, ...]:
     """Ours and the peers on Kokoro."""
     voice = str(weights / "kokoro" / "voices.npz")
     asked = ["int8"] if cpu.detect().int8 else []
-    if own_kernels.find("int16") and own_kernels.auto_dtype()[0] != "int16":
+    if own_kernels.find("int16") and own_kernels.speech_dtype()[0] != "int16":
         asked.append("int16")
     return (
         Entry("sonant", "sonant", {"model": "kokoro-82m"}),

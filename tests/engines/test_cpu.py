@@ -70,19 +70,26 @@ def test_kernels(monkeypatch, machine, flags, limit, levels):
     assert cpu.kernel_levels() == levels
 
 
-@pytest.mark.parametrize(("flags", "dtype"), [(HASWELL, "int16"), (ZEN_4, "bfloat16"), (None, "float32")])
-def test_speech(monkeypatch, flags, dtype):
+@pytest.mark.parametrize(
+    ("flags", "dtype", "speech"),
+    [(HASWELL, "int16", "int16"), (ZEN_4, "bfloat16", "int16"), (None, "float32", "float32")],
+)
+def test_own_kernels(monkeypatch, flags, dtype, speech):
     monkeypatch.setattr(cpu, "_flags", lambda: flags)
     monkeypatch.setattr(
         own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, frozenset({"float32", "int16"}), None)
     )
     found, reason = own_kernels.auto_dtype()
-    assert found == dtype
+    assert (found, own_kernels.speech_dtype()[0]) == (dtype, speech)
     assert reason
     monkeypatch.setattr(
         own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, frozenset({"float32"}), None)
     )
-    assert own_kernels.auto_dtype()[0] == dtype.replace("int16", "float32")  # no faster
+    slow = dtype.replace("int16", "float32")  # no faster
+    assert own_kernels.auto_dtype()[0] == own_kernels.speech_dtype()[0] == slow
+    tiles = frozenset({"float32", "int16", "bfloat16"})
+    monkeypatch.setattr(own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, tiles, None))
+    assert own_kernels.speech_dtype()[0] == dtype
 
 
 def test_cores_count_once():

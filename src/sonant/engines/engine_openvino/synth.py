@@ -262,7 +262,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
     runtime.check_device(options)
     dtype, reason = options.dtype, "asked for"
     if dtype == "auto":
-        dtype, reason = own_kernels.auto_dtype(runtime.has_bfloat16())
+        dtype, reason = own_kernels.speech_dtype(runtime.has_bfloat16())
     team = own_kernels.find(dtype, options.threads)
     if dtype == "int16" and team is None:
         raise BadInput(f"int16 for speech needs sonant's kernels: {own_kernels.missing()}; allowed here: auto, float32")
