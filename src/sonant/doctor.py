@@ -78,12 +78,11 @@ def _dtypes(engine: str) -> tuple[tuple[str, str], ...]:
         return (("every family", "float32 on the CPU, float16 on other devices"),)
     if engine != "openvino":
         return (("every family", "float32: what this engine computes in"),) if engine else ()
-    speech = ": ".join(own_kernels.auto_dtype())
     whisper = own_kernels.whisper_dtypes()
     return (
-        ("kokoro", speech),
+        ("kokoro", ": ".join(own_kernels.speech_dtype())),
         ("whisper", f"encoder {whisper.encoder}, decoder {whisper.decoder}: {whisper.reason}"),
-        ("wav2vec2", speech),
+        ("wav2vec2", ": ".join(own_kernels.auto_dtype())),
     )
 
 

@@ -29,6 +29,23 @@ def test_a_steady_pitch_sounds_its_harmonics():
     np.testing.assert_allclose(signal[inner], np.tanh(0.1 * sines + WEIGHTS.bias)[inner], atol=1e-5)
 
 
+def test_a_gliding_pitch_of_many_blocks_is_that_of_one():
+    """Half frames are made a block at a time; which changes no bit, even where the phase runs backwards."""
+    steps = 3 * source.AT_ONCE + 5
+    pitch = (150 + 90 * np.sin(np.arange(steps) / 7)).astype(np.float32)
+    turns = pitch.astype(np.float64)[:, None] * np.arange(1, 10) / 24000
+    phase = np.cumsum(turns % 1.0, axis=0) * STEP
+    start, end = np.concatenate([phase[:1], phase]), np.concatenate([phase, phase[-1:]])
+    within = (np.arange(STEP) + 0.5) / STEP
+    merged = np.zeros((steps + 1, STEP), np.float32)
+    for h, weight in enumerate(WEIGHTS.harmonics):
+        run = ((end - start)[:, h, None] * within % 1.0).astype(np.float32)
+        merged += weight * np.sin(np.float32(2 * np.pi) * ((start % 1.0).astype(np.float32)[:, h, None] + run))
+    sines = merged.reshape(-1)[STEP // 2 : STEP // 2 + steps * STEP]
+    right = np.tanh(sines * np.float32(source.SINE_AMPLITUDE) + np.float32(WEIGHTS.bias))
+    np.testing.assert_array_equal(source.excitation(pitch, WEIGHTS, -1, STEP), right)
+
+
 def test_an_unvoiced_step_holds_noise_and_no_sine():
     pitch = np.array([5, -3, 10, 0], np.float32)
     silent = source.excitation(pitch, WEIGHTS, -1, STEP)

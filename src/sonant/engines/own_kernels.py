@@ -47,7 +47,10 @@ def speech_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
     dtype, reason = auto_dtype(bfloat16)
     found = next(_libraries(), None)
     if dtype == "bfloat16" and found and "int16" in found.dtypes and "bfloat16" not in found.dtypes:
-        return "int16", f"sonant's kernels ({found.level}) are nearer to float32 than bfloat16, and no slower without AMX"
+        return (
+            "int16",
+            f"sonant's kernels ({found.level}) are nearer to float32 than bfloat16, and no slower without AMX",
+        )
     return dtype, reason
 
 
