@@ -43,7 +43,7 @@ def auto_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
 
 
 def speech_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
-    """The same for Kokoro: without AMX int16 on polynomials is as fast as bfloat16 tap by tap, or faster, and nearer."""
+    """The same for Kokoro: without AMX int16 on polynomials is as fast as bfloat16 tap by tap, and more exact."""
     dtype, reason = auto_dtype(bfloat16)
     found = next(_libraries(), None)
     if dtype == "bfloat16" and found and "int16" in found.dtypes and "bfloat16" not in found.dtypes:

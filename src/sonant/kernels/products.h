@@ -6,6 +6,7 @@
 #include "vectors.h"
 
 #define WEIGHT_LEVELS 4095.0f
+#define BYTE_LEVELS 127.0f /* of what is stored in int8 */
 #define DEEP 256 /* inputs of a product at a time: a panel of weights then fits the first cache, and sums fit 32 bits */
 
 /* Rows of numbers: float32 without scales, else int16 with one for each row. */

@@ -5,8 +5,8 @@ otherwise. So the decoder is compiled for a ladder of lengths, each when it is f
 the next rung, and masks keep the padding out of its sound. The rung depends on the utterance alone, so that equal
 requests give equal samples.
 
-In float32 and int16, and in bfloat16 with AMX, our own kernels decode (``models.kokoro.net_kernels``), where they were compiled: several times as
-fast, with nothing to compile. What follows is then true of text and prosody alone.
+In float32 and int16, and in bfloat16 with AMX, our own kernels decode (``models.kokoro.net_kernels``), where they were
+compiled: several times as fast, with nothing to compile. What follows is then true of text and prosody alone.
 
 Compiling takes most of the time to the first sound, and one core a graph. So text and prosody are opened behind the
 caller's back, the decoder from when the durations are known, and what was compiled is kept for the next process: that
