@@ -113,6 +113,21 @@ PUBLIC void sonant_amx_convolve(const convolution *c, int64_t row, int64_t row_e
     _tile_release();
 }
 
+/* The same of one tap, out of (outputs, inputs); zeros behind both. */
+PUBLIC void sonant_amx_pack_rows(const float *from, int64_t inputs, int64_t outputs, int64_t depth, int64_t panel,
+                                 int64_t panel_end, uint16_t *to) {
+    to += panel * depth * PANEL;
+    for (; panel < panel_end; panel++)
+        for (int64_t k = 0; k < depth; k += DEPTH, to += DEPTH * PANEL)
+            for (int64_t n = 0; n < PANEL; n++) {
+                const float *row = from + (panel * PANEL + n) * inputs + k;
+                int64_t some = panel * PANEL + n < outputs ? inputs - k : 0;
+                uint16_t pairs[DEPTH];
+                for (int i = 0; i < DEPTH; i += LANES) store_halves(pairs + i, load_part(row + i, some - i));
+                for (int i = 0; i < DEPTH; i += 2) memcpy(to + i * PANEL + 2 * n, pairs + i, 4);
+            }
+}
+
 /* Panels [panel, panel_end) of weights (taps, depth, panels, PANEL) in bfloat16, as multiply_block reads them. */
 PUBLIC void sonant_amx_pack(const float *from, int64_t taps, int64_t depth, int64_t panels, int64_t panel,
                               int64_t panel_end, uint16_t *to) {

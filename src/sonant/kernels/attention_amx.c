@@ -10,15 +10,9 @@
 INLINE int64_t deep_of(const attention *t) { return (t->size + DEPTH - 1) / DEPTH * DEPTH; }
 INLINE int64_t wide_of(const attention *t) { return panels_of(t->rows) * PANEL; } /* keys, filled up */
 
-/* The first numbers of a register; zeros behind count of them, which may be none. */
-INLINE vec load_some(const float *from, int64_t count) {
-    __mmask16 there = count >= LANES ? 0xffff : count > 0 ? (1 << count) - 1 : 0;
-    return (vec)_mm512_maskz_loadu_ps(there, from);
-}
-
 /* A row of so many numbers, rounded; zeros up to a multiple of DEPTH. */
 INLINE void round_halves(const float *from, int64_t size, float times, uint16_t *to) {
-    for (int64_t i = 0; i < size || i % DEPTH; i += LANES) store_halves(to + i, load_some(from + i, size - i) * times);
+    for (int64_t i = 0; i < size || i % DEPTH; i += LANES) store_halves(to + i, load_part(from + i, size - i) * times);
 }
 
 /* As sonant_pack_heads; keys become (key panels, deep / DEPTH, DEPTH / 2, PANEL, 2), values (size panels, keys / DEPTH,
@@ -38,8 +32,8 @@ PUBLIC void sonant_amx_pack_heads(const attention *t, int64_t head, int64_t head
         for (int64_t r = 0; r < wide; r += 2)
             for (int64_t i = 0; i < deep; i += LANES) {
                 const float *from = t->values + r * t->row + head * t->size + i;
-                vec first = r < t->rows ? load_some(from, t->size - i) : (vec){0};
-                vec second = r + 1 < t->rows ? load_some(from + t->row, t->size - i) : (vec){0};
+                vec first = r < t->rows ? load_part(from, t->size - i) : (vec){0};
+                vec second = r + 1 < t->rows ? load_part(from + t->row, t->size - i) : (vec){0};
                 uint32_t *to = values + i / PANEL * wide * PANEL / 2 + r / 2 * PANEL + i % PANEL;
                 *(unaligned_ints *)to = halves(first) | halves(second) << 16;
             }

@@ -207,6 +207,7 @@ def _has_amx(functions: ctypes.CDLL) -> bool:
     for name in ("blocks", "space"):
         function = getattr(functions, f"sonant_amx_attend_{name}")
         function.argtypes, function.restype = [POINTER], INT
+    functions.sonant_amx_pack_rows.argtypes = [POINTER, INT, INT, INT, INT, INT, POINTER]
     functions.sonant_amx_pack.argtypes = [POINTER, INT, INT, INT, INT, INT, POINTER]
     functions.sonant_amx_space.argtypes = [POINTER, INT]
     functions.sonant_amx_space.restype = functions.sonant_amx_allowed.restype = INT

@@ -86,11 +86,16 @@ class Product:
         self.team, self.taps, self.inputs, self.outputs = team, taps, inputs, outputs
         panel = team.library.panel
         self.depth, self.width = wide(inputs, TOGETHER[team.dtype]), wide(outputs, panel)
-        filled = np.zeros((taps, self.depth, self.width // panel, panel), np.float32)
-        filled.reshape(taps, self.depth, -1)[:, :inputs, :outputs] = weights
-        self.weights, self.scales = (
-            (pack_amx(team, filled), None) if team.dtype == "bfloat16" else _packed(team, filled)
-        )
+        self.scales: Floats | None = None
+        if team.dtype == "bfloat16" and taps == 1:
+            self.weights = _pack_rows(team, np.ascontiguousarray(weights[0].T), self.depth)  # stored so, mostly
+        else:
+            filled = np.zeros((taps, self.depth, self.width // panel, panel), np.float32)
+            filled.reshape(taps, self.depth, -1)[:, :inputs, :outputs] = weights
+            if team.dtype == "bfloat16":
+                self.weights = pack_amx(team, filled)
+            else:
+                self.weights, self.scales = _packed(team, filled)
         self.bias = np.zeros(self.width, np.float32)
         self.bias[:outputs] = 0 if bias is None else bias
 
@@ -227,6 +232,17 @@ def pack_amx(team: Team, filled: Floats) -> NDArray[Any]:
         (filled.ctypes.data, taps, depth, panels),
         made.ctypes.data,
     )
+    team.share(panels, panels, lambda _, begin, end: pack(*given, begin, end, to))
+    return made
+
+
+def _pack_rows(team: Team, rows: Floats, depth: int) -> NDArray[Any]:
+    """The same of one tap, out of (outputs, inputs)."""
+    outputs, inputs = rows.shape
+    panel, pack = team.library.panel, team.library.functions.sonant_amx_pack_rows
+    panels = wide(outputs, panel) // panel
+    made = aligned((panels, depth // 32, 1, 16, panel, 2), np.uint16)
+    given, to = (rows.ctypes.data, inputs, outputs, depth), made.ctypes.data
     team.share(panels, panels, lambda _, begin, end: pack(*given, begin, end, to))
     return made
 
