@@ -24,7 +24,7 @@ from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
 from sonant.engines.engine_openvino.blobs import Blob
 from sonant.engines.engine_openvino.rowwise import narrow_rows
-from sonant.engines.kernel_parts.seq2seq import Hear, KernelEncoder, KernelSeq2Seq, open_encoder, widened
+from sonant.engines.kernel_parts.seq2seq import Hear, KernelEncoder, KernelSeq2Seq, open_decoder, open_encoder, widened
 from sonant.engines.seq2seq_graph import Source, names
 from sonant.errors import BadInput
 from sonant.kernels.product import halves
@@ -207,10 +207,12 @@ class OpenvinoEncoder:
             self.request.set_tensor("features", ov.Tensor(np.ascontiguousarray(features[None])))
             with self.encoder.running():
                 self.request.infer(share_outputs=True)
-            for name in self.names:
-                yield self.request.get_tensor(name).data[0]
-            if self.encoder.large:
-                self.encoder.release()
+            try:
+                for name in self.names:
+                    yield self.request.get_tensor(name).data[0]
+            finally:  # the caller stops at the last one
+                if self.encoder.large:
+                    self.encoder.release()
 
 
 def stateful(model: ov.Model, config: WhisperConfig) -> None:
@@ -260,13 +262,16 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq | Ke
     config = WhisperConfig.from_hf(checkpoint.config)
     encoder_plan, decoder_plan, words = _plans(options, config)
     source = seq2seq_graph.Source(checkpoint, "float32" if isinstance(decoder_plan, Team) else decoder_plan.activations)
+    # the decoder first: what packing takes is gone when the larger encoder comes
+    own = open_decoder(source, decoder_plan) if isinstance(decoder_plan, Team) else None
     if isinstance(encoder_plan, Team):
         encoder: runtime.Compiled | KernelEncoder = open_encoder(config, source.tensors, encoder_plan)
     else:
         encoder = _compiled(source, "encoder", encoder_plan)
-    if isinstance(decoder_plan, Team):
+    if own is not None:
         hear: Hear = OpenvinoEncoder(config, encoder) if isinstance(encoder, runtime.Compiled) else encoder
-        return KernelSeq2Seq(source, hear, decoder_plan, f"sonant's kernels, cpu, {words}")
+        return KernelSeq2Seq(source, hear, own, f"sonant's kernels, cpu, {words}")
+    assert isinstance(decoder_plan, runtime.Plan)
     decoder = _compiled(source, "decoder", decoder_plan)
     return OpenvinoSeq2Seq(source, encoder, decoder, f"openvino {ov.__version__.split('-')[0]}, cpu, {words}")
 

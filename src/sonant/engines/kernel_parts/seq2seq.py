@@ -21,7 +21,7 @@ from sonant.models.whisper.decoder_kernels import make_decoder
 from sonant.models.whisper.net_kernels import Encoder
 from sonant.weights.tensors import Tensor
 
-__all__ = ["Hear", "KernelEncoder", "KernelMemory", "KernelSeq2Seq", "open_encoder"]
+__all__ = ["Hear", "KernelEncoder", "KernelMemory", "KernelSeq2Seq", "open_decoder", "open_encoder"]
 
 Hear = Callable[[Floats], Generator[Floats, None, None]]
 """(n_mels, T) log-mel of a window to keys and values (H, F, E) of each decoder layer in turn, good until the next."""
@@ -32,6 +32,13 @@ def open_encoder(config: WhisperConfig, tensors: Mapping[str, Tensor], team: Tea
     parts = [one for key, one in tensors.items() if key.startswith("model.encoder.") or ".encoder_attn." in key]
     with pages.forgetting([one.read() for one in parts]):
         return KernelEncoder(Encoder(config, tensors, team), config)
+
+
+def open_decoder(source: Source, team: Team) -> Decoder:
+    """Pack a decoder's weights; the file's pages are given back."""
+    parts = [one for key, one in source.tensors.items() if key.startswith(("model.decoder.", "proj_out."))]
+    with pages.forgetting([one.read() for one in parts]):
+        return make_decoder(source.config, source.tensors, team)
 
 
 class KernelEncoder:
@@ -64,12 +71,9 @@ class KernelMemory:
 class KernelSeq2Seq:
     """The ``Seq2Seq`` protocol over a decoder of the kernels."""
 
-    def __init__(self, source: Source, hear: Hear, team: Team, description: str) -> None:
+    def __init__(self, source: Source, hear: Hear, decoder: Decoder, description: str) -> None:
         self.config, self.embed, self.description = source.config, source.embed, description
-        self.hear, self.team = hear, team
-        parts = [one for key, one in source.tensors.items() if key.startswith(("model.decoder.", "proj_out."))]
-        with pages.forgetting([one.read() for one in parts]):
-            self.decoder: Decoder = make_decoder(self.config, source.tensors, team)
+        self.hear, self.decoder, self.team = hear, decoder, decoder.team
 
     def encode(self, features: Floats) -> KernelMemory:
         """See ``engines.base.Seq2Seq``."""
