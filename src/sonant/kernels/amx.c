@@ -83,13 +83,12 @@ PUBLIC void sonant_amx_convolve(const convolution *c, int64_t row, int64_t row_e
             store_halves(to + i, snake(x, load(dress + 2 * c->inputs), load(dress + 3 * c->inputs)));
         }
     }
-    shape_tiles(row_end - row < BLOCK ? row_end - row : BLOCK);
     for (int64_t n = 0; n < c->outputs; n += PANEL) {
         const uint16_t *weights = (const uint16_t *)c->weights + n * c->inputs * c->kernel;
         vec pivot[2] = {{0}}, sum[2] = {{0}}, square[2] = {{0}};
         for (int64_t t = row; t < row_end; t += BLOCK) {
             int64_t rows = row_end - t < BLOCK ? row_end - t : BLOCK;
-            if (rows < BLOCK && t > row) shape_tiles(rows);
+            if (t == row || rows < BLOCK) shape_tiles(rows);
             multiply_block(rows, heard + (t - row) * step, step, c->kernel, c->dilation * step, c->inputs, weights,
                            sums[0], PANEL);
             UNROLL for (int side = 0; side < 2; side++) {
@@ -105,7 +104,6 @@ PUBLIC void sonant_amx_convolve(const convolution *c, int64_t row, int64_t row_e
                     square[side] += distance * distance;
                 }
             }
-            if (rows < BLOCK && n + PANEL < c->outputs && t > row) shape_tiles(BLOCK);
         }
         for (int side = 0; side < 2; side++)
             add_moments(moments, c->outputs, n + side * LANES, row_end - row, pivot[side], sum[side], square[side]);

@@ -10,12 +10,6 @@
 #define HEIGHT 16 /* rows of a tile */
 #define BLOCK 32  /* rows of two */
 
-/* The first numbers of a register; zeros behind count of them, which may be none. */
-INLINE vec load_part(const float *from, int64_t count) {
-    __mmask16 there = count >= LANES ? 0xffff : count > 0 ? (1 << count) - 1 : 0;
-    return (vec)_mm512_maskz_loadu_ps(there, from);
-}
-
 /* 2^x to 8e-5 of it, less than bfloat16 tells apart. */
 INLINE vec power(vec x) {
     __m512 whole = _mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT);

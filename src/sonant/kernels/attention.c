@@ -9,8 +9,6 @@
 
 #define QUERIES 48 /* at a time: 288 kB of scores to 1500 keys */
 
-INLINE int64_t even(int64_t count) { return (count + 1) / 2 * 2; }
-
 /* Keys and values of the heads [head, head_end) as the products read them; space for a panel of keys. */
 PUBLIC void sonant_pack_heads(const attention *t, int64_t head, int64_t head_end, float *space) {
     int64_t deep = even(t->size), panels = panels_of(t->rows), columns = panels_of(t->size);

@@ -15,6 +15,7 @@ typedef struct {
 } attention;
 
 INLINE int64_t panels_of(int64_t count) { return (count + PANEL - 1) / PANEL; }
+INLINE int64_t even(int64_t count) { return (count + 1) / 2 * 2; }
 
 /* Scores of a row, made weights in place: exp(score - largest). Their sum is returned. */
 INLINE float weigh(float *scores, int64_t keys) {

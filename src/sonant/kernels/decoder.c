@@ -299,7 +299,7 @@ typedef struct {
 static heard_head heard_of(const member *m, int64_t layer, int64_t window, int64_t head) {
     const decoder *d = m->d;
     const step *s = m->s;
-    int64_t place = (window * d->layers + layer) * d->heads + head, deep = (d->size + 1) / 2 * 2;
+    int64_t place = (window * d->layers + layer) * d->heads + head, deep = even(d->size);
     int64_t panels = panels_of(d->frames), columns = panels_of(d->size);
     return (heard_head){s->keys + place * panels * deep * PANEL,
                         s->values + place * columns * d->frames * PANEL,

@@ -53,20 +53,12 @@ PUBLIC void sonant_pack_rows(const void *from, int64_t kind, int64_t inputs, int
     }
 }
 
-/* Numbers of a row, zeros behind its end. */
-INLINE vec load_some(const float *row, int64_t place, int64_t size) {
-    if (place + LANES <= size) return load(row + place);
-    float some[LANES] = {0};
-    for (int64_t i = place; i < size; i++) some[i - place] = row[i];
-    return load(some);
-}
-
 /* Keys and values of the heads [head, head_end) of a layer and window: frame f of head h begins at h head_step +
    f frame_step. See step for what is made; no number makes its scale none. */
 PUBLIC void sonant_pack_window(const float *keys, const float *values, int64_t head_step, int64_t frame_step,
                                int64_t frames, int64_t size, int64_t head, int64_t head_end, int8_t *to_keys,
                                float *key_scales, int8_t *to_values, float *value_scales) {
-    int64_t panels = panels_of(frames), columns = panels_of(size), deep = (size + 1) / 2 * 2;
+    int64_t panels = panels_of(frames), columns = panels_of(size), deep = even(size);
     for (; head < head_end; head++) {
         const float *own_keys = keys + head * head_step, *own_values = values + head * head_step;
         int8_t *key_panels = to_keys + head * panels * deep * PANEL, bytes[LANES];
@@ -76,7 +68,7 @@ PUBLIC void sonant_pack_window(const float *keys, const float *values, int64_t h
             int64_t some = size - i < LANES ? size - i : LANES;
             vec most = splat(1e-30f), sum = {0};
             for (int64_t f = 0; f < frames; f++) {
-                vec x = load_some(own_keys + f * frame_step, i, size);
+                vec x = load_part(own_keys + f * frame_step + i, size - i);
                 most = larger(most, absolute(x));
                 sum += x;
             }
@@ -84,7 +76,7 @@ PUBLIC void sonant_pack_window(const float *keys, const float *values, int64_t h
             for (int64_t l = 0; l < some; l++) key_scales[head * size + i + l] = level[l];
             for (int64_t f = 0; f < frames; f++) {
                 int8_t *to = key_panels + f / PANEL * deep * PANEL + f % PANEL * 2 + i * PANEL;
-                store_bytes(bytes, rounded(load_some(own_keys + f * frame_step, i, size) / level));
+                store_bytes(bytes, rounded(load_part(own_keys + f * frame_step + i, size - i) / level));
                 for (int l = 0; l < LANES && i + l < deep; l += 2) memcpy(to + l * PANEL, bytes + l, 2);
             }
         }
@@ -93,7 +85,7 @@ PUBLIC void sonant_pack_window(const float *keys, const float *values, int64_t h
             vec most = splat(1e-30f), sum = {0};
             float largest = 0;
             for (int64_t i = 0; i < size; i += LANES) {
-                vec x = load_some(value, i, size);
+                vec x = load_part(value + i, size - i);
                 most = larger(most, absolute(x));
                 sum += x;
             }
@@ -101,7 +93,7 @@ PUBLIC void sonant_pack_window(const float *keys, const float *values, int64_t h
             float level = value_scales[head * frames + f] = (largest + 0 * total(sum)) / BYTE_LEVELS;
             for (int64_t i = 0; i < columns * PANEL; i += LANES)
                 store_bytes(value_panels + (i / PANEL * frames + f) * PANEL + i % PANEL,
-                            rounded(load_some(value, i, size) / level));
+                            rounded(load_part(value + i, size - i) / level));
         }
     }
 }

@@ -43,18 +43,13 @@ class Team:
             for begin, end in ranges:  # a list's iterator hands every range to one member
                 work(member, begin, end)
 
-        with self.lock:
-            others = [self.pool.submit(help_out, member) for member in range(1, min(self.size, count))]
-            try:
-                help_out(0)
-            finally:
-                for other in others:
-                    other.result()
+        self.together(help_out, count)
 
-    def together(self, work: Callable[[int], object]) -> None:
-        """Call ``work`` once for each member, all at a time: they may wait for each other."""
+    def together(self, work: Callable[[int], object], most: int | None = None) -> None:
+        """Call ``work`` once for each member, or ``most`` of them, all at a time: they may wait for each other."""
         with self.lock:
-            others = [self.pool.submit(work, member) for member in range(1, self.size)]
+            size = self.size if most is None else min(self.size, most)
+            others = [self.pool.submit(work, member) for member in range(1, size)]
             try:
                 work(0)
             finally:

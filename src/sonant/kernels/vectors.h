@@ -135,6 +135,18 @@ INLINE float total(vec x) {
 #endif
 }
 
+/* The first numbers of a register, zeros behind count of them, which may be none. Nothing else is read. */
+INLINE vec load_part(const float *from, int64_t count) {
+#if defined(__AVX512BW__)
+    return (vec)_mm512_maskz_loadu_ps(count >= LANES ? 0xffff : count > 0 ? (1 << count) - 1 : 0, from);
+#else
+    if (count >= LANES) return load(from);
+    float some[LANES] = {0};
+    for (int64_t i = 0; i < count; i++) some[i] = from[i];
+    return load(some);
+#endif
+}
+
 INLINE vec absolute(vec x) { return (vec)((ints)x & 0x7fffffff); }
 
 /* exp(x) for x up to 0, to 2e-7 of it: 2^n times the Taylor series of what is left, at most ln 2 / 2. */

@@ -1,6 +1,7 @@
 """Whisper in OpenVINO: a static encoder, and a decoder that keeps its cache inside the runtime.
 
-In int16 our own kernels encode (``models.whisper.net_kernels``), where they were compiled.
+Where they were compiled, our own kernels encode in int16, and in bfloat16 with AMX, and decode in int8
+(``kernel_parts.seq2seq``).
 """
 
 from __future__ import annotations
