@@ -228,7 +228,7 @@ def test_what_is_no_number_stays_none(level, dtype, opened, bad):
 
 
 @pytest.mark.parametrize(("level", "dtype"), KINDS)
-def test_products_add_to_what_is_there_and_split_into_groups(level, dtype, opened):
+def test_products_add_to_what_is_there_and_take_framed_steps(level, dtype, opened):
     team, random = opened(level, dtype), np.random.default_rng(0)
     panel = team.library.panel
     x, weights, bias = numbers(random, 30, 300), numbers(random, 1, 300, 4 * panel), numbers(random, 4 * panel)
@@ -238,9 +238,9 @@ def test_products_add_to_what_is_there_and_split_into_groups(level, dtype, opene
     out = there.copy()
     product(x, out=out, more=True)
     np.testing.assert_allclose(out, there + made, atol=1e-4)
-    groups = np.empty((2, 30, 2 * panel), np.float32)
-    product(frame(team, x), out=groups)
-    np.testing.assert_array_equal(groups.transpose(1, 0, 2).reshape(30, -1), made)
+    framed = np.empty((30, 4 * panel), np.float32)
+    product(frame(team, x), out=framed)
+    np.testing.assert_array_equal(framed, made)
 
 
 @pytest.mark.parametrize(("level", "dtype"), KINDS)

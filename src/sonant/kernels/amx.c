@@ -41,7 +41,7 @@ PUBLIC void sonant_amx_multiply(const product *p, int64_t row, int64_t row_end, 
                 if (top == first || rows < BLOCK) shape_tiles(rows);
                 multiply_block(rows, (const char *)p->inputs + top * step, step, p->taps, 2 * p->depth, p->depth,
                                (const uint16_t *)p->weights + n * size, sums[0], PANEL);
-                float *out = p->out + n / p->group * p->group_step + top * p->out_row + n % p->group * PANEL;
+                float *out = p->out + top * p->out_row + n * PANEL;
                 for (int side = 0; side < PANEL; side += LANES) {
                     vec bias = load(p->bias + n * PANEL + side);
                     for (int64_t r = 0; r < rows; r++) {

@@ -54,7 +54,7 @@ class Rows(ctypes.Structure):
 
     _fields_ = (
         *((name, POINTER) for name in ("inputs", "input_scales", "weights", "weight_scales", "bias", "out")),
-        *((name, INT) for name in ("stride", "taps", "depth", "panels", "out_row", "group", "group_step", "more")),
+        *((name, INT) for name in ("stride", "taps", "depth", "panels", "out_row", "more")),
         ("gelu", POINTER),
     )
 

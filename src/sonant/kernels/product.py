@@ -115,8 +115,7 @@ class Product:
             x: steps; framed ones are taken as they are.
             stride: steps from row to row.
             pad: steps of silence before and after; None for as many as keep the count.
-            out: where the rows go; only they have to be whole in memory. (groups, rows, size) puts so many outputs
-                behind each other, whole panels.
+            out: where the rows go; only they have to be whole in memory.
             dress: done to each step first.
             more: add to what ``out`` holds.
         """
@@ -129,13 +128,8 @@ class Product:
         rows = (len(steps.numbers) - self.taps) // stride + 1
         if out is None:
             out = np.empty((rows, self.width), np.float32)
-        grouped = out if out.ndim == 3 else out[None]
-        panel = self.team.library.panel
-        assert grouped.shape == (self.width // grouped.shape[2], rows, grouped.shape[2])
-        assert not grouped.shape[2] % panel
-        steps_to = [step // out.itemsize for step in grouped.strides]
-        layout = steps_to[1], grouped.shape[2] // panel, steps_to[0], int(more)
-        self._multiply(steps, stride, rows, out, layout)
+        assert out.shape == (rows, self.width)
+        self._multiply(steps, stride, out, more=more)
         return out
 
     def activated(self, x: Floats, dress: Dress = PLAIN) -> Steps:
@@ -144,24 +138,16 @@ class Product:
             return frame(self.team, self(x, dress=dress)[:, : self.outputs], GELU)
         steps = frame(self.team, x, dress)
         made = aligned((len(x), self.width), np.uint16)
-        self._multiply(steps, 1, len(x), None, (0, 1, 0, 0), made)
+        self._multiply(steps, 1, made)
         return Steps(made, None)
 
-    def _multiply(
-        self,
-        steps: Steps,
-        stride: int,
-        rows: int,
-        out: Floats | None,
-        layout: tuple[int, int, int, int],
-        gelu: NDArray[np.uint16] | None = None,
-    ) -> None:
-        """See ``Rows``."""
-        parts, panels = (
-            (steps.numbers, steps.scales, self.weights, self.scales, self.bias, out),
-            self.width // self.team.library.panel,
-        )
-        given = Rows(*map(address, parts), stride, self.taps, self.depth, panels, *layout, address(gelu))
+    def _multiply(self, steps: Steps, stride: int, out: NDArray[Any], *, more: bool = False) -> None:
+        """Rows to ``out``, or, where that is for bfloat16's bits, their GELU."""
+        rows, panels = len(out), self.width // self.team.library.panel
+        made, gelu = (None, out) if out.dtype == np.uint16 else (out, None)
+        parts = (steps.numbers, steps.scales, self.weights, self.scales, self.bias, made)
+        layout = stride, self.taps, self.depth, panels, out.strides[0] // out.itemsize, int(more)
+        given = Rows(*map(address, parts), *layout, address(gelu))
         where, functions = ctypes.addressof(given), self.team.library.functions
         multiply = functions.sonant_amx_multiply if self.team.dtype == "bfloat16" else functions.sonant_multiply
         most = ROWS_AT_ONCE[self.team.dtype]

@@ -100,7 +100,7 @@ PUBLIC void sonant_multiply(const product *p, int64_t row, int64_t row_end, int6
                 int64_t deeps = (p->depth + DEEP - 1) / DEEP, begin = (tap * p->depth + k) * p->panels;
                 for (int64_t n = panel; n < panel_end; n++) {
                     int64_t place = (tap * deeps + k / DEEP) * p->panels + n;
-                    float *out = p->out + n / p->group * p->group_step + top * p->out_row + n % p->group * PANEL;
+                    float *out = p->out + top * p->out_row + n * PANEL;
                     const float *init = out, *bias = p->bias + n * PANEL;
                     if (!tap && !k && !p->more) init = bias;
                     if (!tap && !k && p->more)

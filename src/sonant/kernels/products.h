@@ -25,8 +25,8 @@ typedef struct {
     const void *weights;        /* for each tap, for each DEEP inputs or what is left: (panels, inputs, PANEL) */
     const float *weight_scales; /* (taps, DEEPs, panels, PANEL) where they are int16 */
     const float *bias;          /* a number for each output */
-    float *out;                 /* row r begins at r out_row, but for a group of panels at a time, group_step apart */
-    int64_t stride, taps, depth, panels, out_row, group, group_step, more; /* more: added to what out holds */
+    float *out;                 /* row r begins at r out_row */
+    int64_t stride, taps, depth, panels, out_row, more; /* more: added to what out holds */
     uint16_t *gelu; /* where the rows go instead, activated, (rows, panels x PANEL) in bfloat16; or none; amx.c alone */
 } product;
 
