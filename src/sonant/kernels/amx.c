@@ -21,41 +21,49 @@ PUBLIC int64_t sonant_amx_allowed(void) {
     return !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
 }
 
-/* x Phi(x), Phi the normal distribution as a logistic function of a polynomial, fitted to x Phi(x): 2.6e-5. */
-INLINE vec near_gelu(vec x) {
-    vec square = (vec)_mm512_min_ps((__m512)(x * x), (__m512)splat(36)); /* far out the polynomial would turn */
-    vec made = square * -0.001014283f + 0.10677586f;
-    made = made * square + 2.30112118f;
-    return x * (vec)_mm512_rcp14_ps((__m512)(power(-x * made) + 1.0f));
-}
+enum { PUT, ADD, INNER };
 
-/* As sonant_multiply, for bfloat16: weights are (panels, depth / DEPTH, taps, DEPTH / 2, PANEL, 2). */
-PUBLIC void sonant_amx_multiply(const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
+INLINE void multiply(int whole, const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
     float sums[BLOCK][PANEL] __attribute__((aligned(64)));
-    int64_t size = p->taps * p->depth * PANEL, step = 2 * p->stride * p->depth;
+    int64_t strips = whole ? p->depth / STRIP : p->depth / DEPTH, step = p->stride * strips * STRIP;
     for (int64_t first = row; first < row_end; first += HIGH) {
         int64_t last = row_end - first < HIGH ? row_end : first + HIGH;
         for (int64_t n = panel; n < panel_end; n++)
             for (int64_t top = first; top < last; top += BLOCK) {
                 int64_t rows = last - top < BLOCK ? last - top : BLOCK;
                 if (top == first || rows < BLOCK) shape_tiles(rows);
-                multiply_block(rows, (const char *)p->inputs + top * step, step, p->taps, 2 * p->depth, p->depth,
-                               (const uint16_t *)p->weights + n * size, sums[0], PANEL);
-                float *out = p->out + top * p->out_row + n * PANEL;
-                for (int side = 0; side < PANEL; side += LANES) {
-                    vec bias = load(p->bias + n * PANEL + side);
+                multiply_block(whole, 0, rows, (const char *)p->inputs + top * step, step, p->taps, strips * STRIP, strips,
+                               (const char *)p->weights + n * p->taps * strips * STRIP * PANEL, sums[0], PANEL);
+                const float *row_scales = whole ? p->input_scales + top : 0;
+                for (int64_t side = 0, output = n * PANEL; side < PANEL; side += LANES, output += LANES) {
+                    outputs o = outputs_of(whole, p->bias + output, p->weight_scales + output, p->weight_sums + output,
+                                           p->zero);
+                    float *out = p->out + top * p->out_row + output;
+                    uint16_t *halves = p->gelu + top * p->panels * PANEL + output;
+                    int64_t apart = p->gelu ? p->panels * PANEL : p->out_row;
+                    int how = p->gelu ? INNER : p->more ? ADD : PUT;
                     for (int64_t r = 0; r < rows; r++) {
-                        vec made = load(sums[r] + side) + bias;
-                        float *to = out + r * p->out_row + side;
-                        if (p->gelu)
-                            store_halves(p->gelu + ((top + r) * p->panels + n) * PANEL + side, near_gelu(made));
+                        vec made = finished(whole, &o, sums[r] + side, whole ? row_scales[r] : 1);
+                        if (how == INNER)
+                            store_halves(halves + r * apart, near_gelu(made));
                         else
-                            store(to, p->more ? made + load(to) : made);
+                            store(out + r * apart, how == ADD ? made + load(out + r * apart) : made);
                     }
                 }
             }
     }
     _tile_release();
+}
+
+/* As sonant_multiply, for bfloat16: weights are (panels, depth / DEPTH, taps, DEPTH / 2, PANEL, 2). */
+PUBLIC void sonant_amx_multiply(const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
+    multiply(0, p, row, row_end, panel, panel_end);
+}
+
+/* The same for bytes and one tap: weights are (panels, depth / STRIP, STRIP / 4, PANEL, 4), signed ones. */
+PUBLIC void sonant_amx_multiply_bytes(const product *p, int64_t row, int64_t row_end, int64_t panel,
+                                      int64_t panel_end) {
+    multiply(1, p, row, row_end, panel, panel_end);
 }
 
 /* Bytes from step to step of what is dressed: one cache line more than it holds, else all steps share a set. */
@@ -89,8 +97,8 @@ PUBLIC void sonant_amx_convolve(const convolution *c, int64_t row, int64_t row_e
         for (int64_t t = row; t < row_end; t += BLOCK) {
             int64_t rows = row_end - t < BLOCK ? row_end - t : BLOCK;
             if (t == row || rows < BLOCK) shape_tiles(rows);
-            multiply_block(rows, heard + (t - row) * step, step, c->kernel, c->dilation * step, c->inputs, weights,
-                           sums[0], PANEL);
+            multiply_block(0, 0, rows, heard + (t - row) * step, step, c->kernel, c->dilation * step, c->inputs / DEPTH,
+                           weights, sums[0], PANEL);
             UNROLL for (int side = 0; side < 2; side++) {
                 int64_t place = t * c->outputs + n + side * LANES;
                 vec bias = c->bias ? load(c->bias + n + side * LANES) : (vec){0};

@@ -1,14 +1,17 @@
 /* AMX: eight registers ("tiles") of 16 rows of 64 bytes, and an instruction that multiplies two of them, 8192
-   multiplications of bfloat16 at a time (Intel 64 and IA-32 Architectures Software Developer's Manual, 1, chapter 18). */
+   multiplications of bfloat16 at a time, or 16384 of bytes (Intel 64 and IA-32 Architectures Software Developer's Manual, 1, chapter 18). */
 
 #ifndef SONANT_AMX_H
 #define SONANT_AMX_H
 
 #include "vectors.h"
 
-#define DEPTH 32  /* inputs of a tile */
+#define STRIP 64  /* bytes of a tile's row */
+#define DEPTH 32  /* inputs in bfloat16 that they hold */
 #define HEIGHT 16 /* rows of a tile */
 #define BLOCK 32  /* rows of two */
+#define TOP_BYTE 255.0f
+#define LOG2_E 1.44269504f
 
 /* 2^x to 8e-5 of it, less than bfloat16 tells apart. */
 INLINE vec power(vec x) {
@@ -18,6 +21,43 @@ INLINE vec power(vec x) {
     made = made * r + 0.69327628f;
     made = made * r + 0.9999289f;
     return (vec)_mm512_scalef_ps((__m512)made, whole);
+}
+
+/* x Phi(x), Phi the normal distribution as a logistic function of a polynomial, fitted to x Phi(x): 2.6e-5. */
+INLINE vec near_gelu(vec x) {
+    vec square = (vec)_mm512_min_ps((__m512)(x * x), (__m512)splat(36)); /* far out the polynomial would turn */
+    vec made = square * -0.001014283f + 0.10677586f;
+    made = made * square + 2.30112118f;
+    return x * (vec)_mm512_rcp14_ps((__m512)(power(-x * made) + 1.0f));
+}
+
+/* Two registers to bfloat16, next to each other; and one of bfloat16 as float32. */
+INLINE void store_two(void *to, vec low, vec high) {
+    _mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low));
+}
+INLINE vec widened(const uint16_t *from) {
+    return (vec)(__builtin_convertvector(*(const unaligned_shorts *)from, ints) << 16);
+}
+
+/* A row of numbers, count a multiple of LANES, to bytes, of which zero stands for 0; what one of these is worth is
+   returned, as much as lets all of the row fit on its side of zero. */
+INLINE float round_bytes(const float *from, int64_t count, float zero, uint8_t *to) {
+    vec most = {0}, least = {0}, sum = {0};
+    for (int64_t i = 0; i < count; i += LANES) {
+        vec x = load(from + i);
+        most = larger(most, x);
+        least = larger(least, -x);
+        sum += 0 * x;
+    }
+    float above = _mm512_reduce_max_ps((__m512)most) / (TOP_BYTE - zero);
+    float below = _mm512_reduce_max_ps((__m512)least) / zero;
+    float scale = larger(splat(above > below ? above : below), splat(1e-30f))[0]; /* silence has a scale, too */
+    vec times = splat(1 / scale), middle = splat(zero);
+    for (int64_t i = 0; i < count; i += LANES) {
+        __m512i whole = _mm512_cvtps_epi32((__m512)(load(from + i) * times + middle));
+        _mm_storeu_si128((__m128i *)(to + i), _mm512_cvtusepi32_epi8(_mm512_max_epi32(whole, _mm512_setzero_si512())));
+    }
+    return scale + total(sum); /* no number stays none */
 }
 
 /* Tiles for blocks of so many rows, 1 to BLOCK: 0 to 3 are sums, 4 and 5 rows, 6 and 7 weights. */
@@ -35,34 +75,66 @@ INLINE void shape_tiles(int64_t rows) {
     _tile_loadconfig(&shape);
 }
 
-/* sums = rows of a, step bytes apart, times a panel of weights (depth / DEPTH, taps, DEPTH / 2, PANEL, 2); what a tap
-   reads lies tap_step bytes behind what the one before does. There is room for BLOCK rows of sums. */
-INLINE void multiply_block(int64_t rows, const char *a, int64_t step, int64_t taps, int64_t tap_step, int64_t depth,
-                           const uint16_t *weights, float *sums, int64_t sums_row) {
+#define MULTIPLY_TILES(to, a, b) \
+    if (whole) \
+        _tile_dpbusd(to, a, b); \
+    else \
+        _tile_dpbf16ps(to, a, b)
+
+/* sums = rows of a, step bytes apart, times a panel of weights (strips, taps, 16, PANEL, 4 bytes), in bfloat16, or where
+   they are whole unsigned bytes times signed ones; what a tap reads lies tap_step bytes behind what the one before does.
+   There is room for BLOCK rows of sums; with more they are added to. */
+INLINE void multiply_block(int whole, int more, int64_t rows, const char *a, int64_t step, int64_t taps, int64_t tap_step,
+                           int64_t strips, const void *weights, float *sums, int64_t sums_row) {
     const char *w = (const char *)weights;
     int64_t below = rows > HEIGHT ? HEIGHT * step : 0; /* without rows there the first one is read again */
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    for (int64_t k = 0; k < depth; k += DEPTH, a += 2 * DEPTH) {
+    float *under = sums + HEIGHT * sums_row;
+    if (more) {
+        _tile_loadd(0, sums, 4 * sums_row);
+        _tile_loadd(1, sums + HEIGHT, 4 * sums_row);
+        _tile_loadd(2, under, 4 * sums_row);
+        _tile_loadd(3, under + HEIGHT, 4 * sums_row);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (int64_t k = 0; k < strips; k++, a += STRIP) {
         const char *row = a;
-        for (int64_t tap = 0; tap < taps; tap++, row += tap_step, w += 2 * DEPTH * PANEL) {
+        for (int64_t tap = 0; tap < taps; tap++, row += tap_step, w += STRIP * PANEL) {
             _tile_loadd(6, w, 4 * PANEL);
             _tile_loadd(4, row, step);
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_loadd(7, w + 64, 4 * PANEL);
-            _tile_dpbf16ps(1, 4, 7);
+            MULTIPLY_TILES(0, 4, 6);
+            _tile_loadd(7, w + STRIP, 4 * PANEL);
+            MULTIPLY_TILES(1, 4, 7);
             _tile_loadd(5, row + below, step);
-            _tile_dpbf16ps(2, 5, 6);
-            _tile_dpbf16ps(3, 5, 7);
+            MULTIPLY_TILES(2, 5, 6);
+            MULTIPLY_TILES(3, 5, 7);
         }
     }
-    float *under = sums + HEIGHT * sums_row;
     _tile_stored(0, sums, 4 * sums_row);
     _tile_stored(1, sums + HEIGHT, 4 * sums_row);
     _tile_stored(2, under, 4 * sums_row);
     _tile_stored(3, under + HEIGHT, 4 * sums_row);
+}
+
+/* What a block's sums become by: a register of outputs. Of bytes they are taken times what a row and an output are worth,
+   once what the rows' zero adds to them is gone. */
+typedef struct {
+    vec bias, scale;
+    ints less;
+} outputs;
+
+INLINE outputs outputs_of(int whole, const float *bias, const float *scales, const int32_t *sums, int64_t zero) {
+    outputs o = {.bias = load(bias)};
+    if (whole) o.scale = load(scales), o.less = *(const unaligned_ints *)sums * (int32_t)zero;
+    return o;
+}
+
+INLINE vec finished(int whole, const outputs *o, const float *sums, float row) {
+    if (!whole) return load(sums) + o->bias;
+    return __builtin_convertvector((ints)load(sums) - o->less, vec) * o->scale * row + o->bias;
 }
 
 #endif

@@ -37,11 +37,16 @@ INLINE float weigh(float *scores, int64_t keys) {
     return total(sum);
 }
 
-/* attention_amx.c: rows, up to 32, attend to count keys in bfloat16, which lie as sonant_amx_pack_heads leaves them. */
+/* attention_amx.c: rows of bfloat16, up to 32, filled up with zeros to multiples of 32 channels and taken times log2 e,
+   attend to count keys, which lie as sonant_amx_pack_heads leaves them. What they get is returned, as many channels apart. */
+float *attend_tiles(int64_t rows, const uint16_t *asked, int64_t row, int64_t count, int64_t size, const uint16_t *keys,
+                    const uint16_t *values, float *space);
+
+/* The same of float32, up to 32 rows, attend to count keys which lie so. */
 void attend_halves(int64_t rows, const float *queries, int64_t row, int64_t count, int64_t size, const uint16_t *keys,
                    const uint16_t *values, float *out, int64_t out_row, float *space);
 
-/* Floats of space that it needs. */
-int64_t halves_space(int64_t keys, int64_t size);
+/* Floats of space that either needs. */
+int64_t halves_space(int64_t size);
 
 #endif

@@ -36,6 +36,7 @@ FORMS: dict[Dtype, _Form] = {
     "float32": _Form("sonant_", 2, np.float32, np.float32),
     "int16": _Form("sonant_", 2, np.int16, np.float32),
     "bfloat16": _Form("sonant_amx_", 32, np.uint16, np.uint16),
+    "int8": _Form("sonant_amx_", 32, np.uint16, np.uint16),  # bytes are for the products around it
 }
 
 
@@ -43,7 +44,7 @@ def attend(team: Team, queries: Floats, keys: Floats, values: Floats, heads: int
     """softmax(queries keys^T) values, head by head; every row attends to every row.
 
     Args:
-        team: runs it; in bfloat16, or queries times keys in int16, where the sums of a head fit.
+        team: runs it; in bfloat16, also where its products are of bytes, or queries times keys in int16, where the sums of a head fit.
         queries: (T, heads x size), scaled already; a row of the three stands as far from the next as of the others.
         keys: the same.
         values: the same.

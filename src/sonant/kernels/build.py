@@ -18,13 +18,23 @@ from pathlib import Path
 __all__ = ["LEVELS", "SOURCES", "build", "compile_to", "digest", "file_of", "machine"]
 
 FOLDER = Path(__file__).parent
-SOURCES = ("amx.c", "attention.c", "attention_amx.c", "convolutions.c", "decoder.c", "packing.c", "products.c")
-HEADERS = ("amx.h", "attention.h", "convolutions.h", "products.h", "vectors.h")
+SOURCES = (
+    "amx.c",
+    "amx_bytes.c",
+    "attention.c",
+    "attention_amx.c",
+    "convolutions.c",
+    "decoder.c",
+    "layers_amx.c",
+    "packing.c",
+    "products.c",
+)
+HEADERS = ("amx.h", "attention.h", "convolutions.h", "crew.h", "products.h", "vectors.h")
 FLAGS = ("-O2", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno")
 AVX512 = ("-mavx512f", "-mavx512bw", "-mfma", "-mf16c", "-DLANES=16", "-DROWS=12")  # 32 registers of 16
 LEVELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # machine: level: flags, the best level first
     "x86_64": {
-        "amx": (*AVX512, "-mavx512vnni", "-mavx512bf16", "-mavx512vl", "-mamx-tile", "-mamx-bf16"),
+        "amx": (*AVX512, "-mavx512vnni", "-mavx512bf16", "-mavx512vl", "-mamx-tile", "-mamx-bf16", "-mamx-int8"),
         "avx512": AVX512,
         "avx2": ("-mavx2", "-mfma", "-mf16c", "-DLANES=8", "-DROWS=6"),  # 16 registers of 8
     },

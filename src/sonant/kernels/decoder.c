@@ -7,16 +7,10 @@
    which queries are taken times, values with one for each frame, which weights are. Everything else is float32. */
 
 #include "attention.h"
+#include "crew.h"
 #include "products.h"
 
 #include <string.h>
-#ifdef _WIN32
-#include <windows.h>
-#define LET_OTHERS SwitchToThread()
-#else
-#include <sched.h>
-#define LET_OTHERS sched_yield()
-#endif
 #if defined(__AMX_BF16__) && defined(__linux__)
 #include "amx.h"
 #define MANY 8 /* rows: more are faster on tiles */
@@ -24,7 +18,6 @@
 #define MANY INT64_MAX
 #endif
 
-#define PATIENCE 4000     /* looks at the others before the core is left to them */
 #define AT_ONCE 65536     /* bytes of weights that a thread takes at a time */
 #define CHUNK 16          /* rows that attend together */
 #define EPSILON 1e-5f     /* of the norms */
@@ -58,35 +51,16 @@ typedef struct {
     float *queries;             /* (layers, rows, width) of the cross-attention; or none */
     float *logits;              /* (sequences or rows, panels x PANEL) */
     int64_t sequences, tokens, past, beams, every; /* every token's logits, or those of each sequence's last one */
-    int64_t members;
-    int64_t *next;    /* what is to be taken in each phase, zeros at first */
-    int64_t *arrived; /* a zero at first */
+    crew together;
 } step;
 
 /* A thread's way through a step. */
 typedef struct {
     const decoder *d;
     const step *s;
-    int64_t phase;
+    crew all;
     float *space;
 } member;
-
-/* Wait until all are here. */
-static void meet(member *m) {
-    int64_t wanted = ++m->phase * m->s->members;
-    __atomic_add_fetch(m->s->arrived, 1, __ATOMIC_ACQ_REL);
-    for (int64_t looks = 0; __atomic_load_n(m->s->arrived, __ATOMIC_ACQUIRE) < wanted; looks++) {
-        if (looks > PATIENCE) LET_OTHERS;
-#if defined(__x86_64__)
-        else __builtin_ia32_pause();
-#endif
-    }
-}
-
-/* The next so many of this phase's parts, the first of them. */
-INLINE int64_t take(const member *m, int64_t count) {
-    return __atomic_fetch_add(&m->s->next[m->phase], count, __ATOMIC_RELAXED);
-}
 
 /* ---- products ---- */
 
@@ -159,7 +133,7 @@ static void wide_panel(int64_t rows, const uint16_t *a, int64_t stride, const ma
     for (int64_t top = 0; top < rows; top += BLOCK) {
         int64_t some = rows - top < BLOCK ? rows - top : BLOCK;
         if (!top || some < BLOCK) shape_tiles(some);
-        multiply_block(some, (const char *)(a + top * stride), 2 * stride, 1, 0, w->depth, space, sums[0], PANEL);
+        multiply_block(0, 0, some, (const char *)(a + top * stride), 2 * stride, 1, 0, w->depth / DEPTH, space, sums[0], PANEL);
         for (int64_t r = 0; r < some; r++)
             for (int side = 0; side < PANEL; side += LANES)
                 put(to, top + r, panel * PANEL + side, load(sums[r] + side) * load(own + side) + load(bias + side));
@@ -169,7 +143,7 @@ static void wide_panel(int64_t rows, const uint16_t *a, int64_t stride, const ma
 
 /* Rows, normed where there is a norm, times a matrix: this thread's share of it. Every thread rounds all rows, since it
    would wait longer for the others to do so. */
-static void multiply(const member *m, int64_t rows, const float *x, int64_t x_row, const float *norm, const matrix *w,
+static void multiply(member *m, int64_t rows, const float *x, int64_t x_row, const float *norm, const matrix *w,
                      target to) {
     int64_t depth = w->depth, wide = rows > MANY;
     float *row = m->space, *scales = row + depth;
@@ -187,10 +161,10 @@ static void multiply(const member *m, int64_t rows, const float *x, int64_t x_ro
 #endif
         scales[r] = round_row(row, depth, depth, BYTE_LEVELS, numbers + r * depth);
     }
-    int64_t share = w->panels / (2 * m->s->members), count = AT_ONCE / (depth * PANEL);
+    int64_t share = w->panels / (2 * m->all.members), count = AT_ONCE / (depth * PANEL);
     count = count < share ? count : share;
     count = count > 0 ? count : 1;
-    for (int64_t first; (first = take(m, count)) < w->panels;)
+    for (int64_t first; (first = take(&m->all, count)) < w->panels;)
         for (int64_t n = first; n < first + count && n < w->panels; n++) {
 #if defined(SONANT_AMX_H)
             if (wide) {
@@ -415,7 +389,7 @@ PUBLIC int64_t sonant_decode_space(const decoder *d, const step *s) {
     int64_t window = PANEL * (CHUNK * panels_of(d->frames) + (CHUNK + 1 + CHUNK / 2) * panels_of(d->size));
 #if defined(SONANT_AMX_H)
     int64_t deep = (d->size + DEPTH - 1) / DEPTH * DEPTH;
-    window += panels_of(d->frames) * PANEL * deep + BLOCK * deep + 16 + halves_space(d->frames, d->size);
+    window += panels_of(d->frames) * PANEL * deep + BLOCK * deep + 16 + halves_space(d->size);
 #endif
     int64_t most = products > window ? products : window;
     return most > before ? most : before;
@@ -426,28 +400,28 @@ PUBLIC int64_t sonant_decode_phases(const decoder *d) { return PHASES_A_LAYER * 
 
 /* A step, together with the other members. */
 PUBLIC void sonant_decode(const decoder *d, const step *s, float *space) {
-    member own = {d, s, 0, space}, *m = &own;
+    member own = {d, s, s->together, space}, *m = &own;
     int64_t rows = s->sequences * s->tokens, width = d->width;
     const matrix *w = d->matrices;
     const float *norm = d->norms;
     for (int64_t layer = 0; layer < d->layers; layer++, w += 6, norm += 6 * width) {
         multiply(m, rows, s->hidden, width, norm, w, (target){s->asked, 3 * width, STORE});
-        meet(m);
-        for (int64_t i; (i = take(m, 1)) < s->sequences * d->heads;) attend_before(m, layer, i / d->heads, i % d->heads);
-        meet(m);
+        meet(&m->all);
+        for (int64_t i; (i = take(&m->all, 1)) < s->sequences * d->heads;) attend_before(m, layer, i / d->heads, i % d->heads);
+        meet(&m->all);
         multiply(m, rows, s->heard, width, 0, w + 1, (target){s->hidden, width, ADD});
-        meet(m);
+        meet(&m->all);
         multiply(m, rows, s->hidden, width, norm + 2 * width, w + 2, (target){s->asked, width, STORE});
-        meet(m);
+        meet(&m->all);
         int64_t windows = s->sequences / s->beams;
-        for (int64_t i; (i = take(m, 1)) < windows * d->heads;) attend_window(m, layer, i / d->heads, i % d->heads);
-        meet(m);
+        for (int64_t i; (i = take(&m->all, 1)) < windows * d->heads;) attend_window(m, layer, i / d->heads, i % d->heads);
+        meet(&m->all);
         multiply(m, rows, s->heard, width, 0, w + 3, (target){s->hidden, width, ADD});
-        meet(m);
+        meet(&m->all);
         multiply(m, rows, s->hidden, width, norm + 4 * width, w + 4, (target){s->inner, d->inner, ACTIVATE});
-        meet(m);
+        meet(&m->all);
         multiply(m, rows, s->inner, d->inner, 0, w + 5, (target){s->hidden, width, ADD});
-        meet(m);
+        meet(&m->all);
     }
     const float *last = s->hidden + (s->every ? 0 : s->tokens - 1) * width;
     int64_t wanted = s->every ? rows : s->sequences;

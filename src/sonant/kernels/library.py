@@ -24,8 +24,11 @@ __all__ = [
     "Matrix",
     "Network",
     "Rows",
+    "Run",
     "Shape",
+    "Stack",
     "Step",
+    "Tiled",
     "address",
     "aligned",
     "open_file",
@@ -34,7 +37,7 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float32]
-Dtype = Literal["float32", "int16", "bfloat16"]
+Dtype = Literal["float32", "int16", "bfloat16", "int8"]
 INT = ctypes.c_int64
 POINTER = ctypes.c_void_p
 LINE = 64  # bytes
@@ -55,6 +58,8 @@ class Rows(ctypes.Structure):
     _fields_ = (
         *((name, POINTER) for name in ("inputs", "input_scales", "weights", "weight_scales", "bias", "out")),
         *((name, INT) for name in ("stride", "taps", "depth", "panels", "out_row", "more")),
+        ("weight_sums", POINTER),
+        ("zero", INT),
         ("gelu", POINTER),
     )
 
@@ -103,6 +108,37 @@ class Step(ctypes.Structure):
         *((name, POINTER) for name in ("keys", "key_scales", "values", "value_scales", "queries", "logits")),
         *((name, INT) for name in ("sequences", "tokens", "past", "beams", "every", "members")),
         *((name, POINTER) for name in ("next", "arrived")),
+        ("phase", INT),
+    )
+
+
+class Tiled(ctypes.Structure):
+    """``tiled`` of layers_amx.c."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("weights", "scales", "sums", "bias")),
+        *((name, INT) for name in ("depth", "panels")),
+    )
+
+
+class Stack(ctypes.Structure):
+    """``stack`` of layers_amx.c."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("products", "norms")),
+        *((name, INT) for name in ("layers", "width", "heads", "size", "part", "parts", "whole", "before")),
+        ("epsilon", ctypes.c_float),
+    )
+
+
+class Run(ctypes.Structure):
+    """``run`` of layers_amx.c."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("hidden", "queries", "heard", "keys", "values")),
+        *((name, INT) for name in ("rows", "slab", "members")),
+        *((name, POINTER) for name in ("next", "arrived")),
+        ("phase", INT),
     )
 
 
@@ -191,7 +227,13 @@ def open_file(path: Path, level: str) -> Library:
     )
     for name in counts:
         getattr(functions, f"sonant_{name}").restype = INT
-    has: dict[Dtype, bool] = {"float32": True, "int16": bool(functions.sonant_whole()), "bfloat16": _has_amx(functions)}
+    tiles = _has_amx(functions)
+    has: dict[Dtype, bool] = {
+        "float32": True,
+        "int16": bool(functions.sonant_whole()),
+        "bfloat16": tiles,
+        "int8": tiles,
+    }
     dtypes = frozenset(dtype for dtype, there in has.items() if there)
     return Library(level, int(functions.sonant_panel()), dtypes, functions)
 
@@ -201,6 +243,9 @@ def _has_amx(functions: ctypes.CDLL) -> bool:
     if not hasattr(functions, "sonant_amx_allowed"):
         return False
     functions.sonant_amx_multiply.argtypes = functions.sonant_multiply.argtypes
+    functions.sonant_amx_multiply_bytes.argtypes = functions.sonant_multiply.argtypes
+    functions.sonant_amx_frame_bytes.argtypes = [POINTER, *[INT] * 3, POINTER, *[INT] * 3, *[POINTER] * 3, INT]
+    functions.sonant_amx_pack_bytes.argtypes = [POINTER, *[INT] * 5, *[POINTER] * 3]
     functions.sonant_amx_convolve.argtypes = functions.sonant_convolve.argtypes
     functions.sonant_amx_pack_heads.argtypes = functions.sonant_pack_heads.argtypes
     functions.sonant_amx_attend.argtypes = functions.sonant_attend.argtypes
@@ -209,6 +254,9 @@ def _has_amx(functions: ctypes.CDLL) -> bool:
         function.argtypes, function.restype = [POINTER], INT
     functions.sonant_amx_pack_rows.argtypes = [POINTER, INT, INT, INT, INT, INT, POINTER]
     functions.sonant_amx_pack.argtypes = [POINTER, INT, INT, INT, INT, INT, POINTER]
+    functions.sonant_amx_layers.argtypes = [POINTER, POINTER, POINTER]
+    functions.sonant_amx_layers_space.argtypes, functions.sonant_amx_layers_phases.argtypes = [POINTER] * 2, [POINTER]
+    functions.sonant_amx_layers_space.restype = functions.sonant_amx_layers_phases.restype = INT
     functions.sonant_amx_space.argtypes = [POINTER, INT]
     functions.sonant_amx_space.restype = functions.sonant_amx_allowed.restype = INT
     return bool(functions.sonant_amx_allowed())

@@ -14,12 +14,34 @@ from sonant.kernels.team import Team
 
 __all__ = ["GELU", "PLAIN", "Dress", "Product", "Steps", "frame", "halves", "pack_amx", "put_on", "round_panels"]
 
-ROWS_AT_ONCE: dict[Dtype, int] = {"float32": 96, "int16": 96, "bfloat16": 256}  # that read a panel of weights together
+ROWS_AT_ONCE: dict[Dtype, int] = {
+    "float32": 96,
+    "int16": 96,
+    "bfloat16": 256,
+    "int8": 256,
+}  # that read a panel of weights together
 FRAMED_AT_ONCE = 256  # rows
 MOST_LANES = 16  # floats of the longest register
-STORED: dict[Dtype, type[np.generic]] = {"float32": np.float32, "int16": np.int16, "bfloat16": np.uint16}
+STORED: dict[Dtype, type[np.generic]] = {
+    "float32": np.float32,
+    "int16": np.int16,
+    "bfloat16": np.uint16,
+    "int8": np.uint8,
+}
 KINDS = tuple(STORED.values())  # in the order of products.c
-TOGETHER: dict[Dtype, int] = {"float32": 1, "int16": 2, "bfloat16": 32}  # inputs that are multiplied together
+MULTIPLIES: dict[Dtype, str] = {
+    "float32": "sonant_multiply",
+    "int16": "sonant_multiply",
+    "bfloat16": "sonant_amx_multiply",
+    "int8": "sonant_amx_multiply_bytes",
+}
+TOGETHER: dict[Dtype, int] = {
+    "float32": 1,
+    "int16": 2,
+    "bfloat16": 32,
+    "int8": 64,
+}  # inputs that are multiplied together
+MIDDLE, LOW = 128, 32  # the byte for 0, where numbers lie on both sides of it; of what GELU makes, hardly ever negative
 ACTIVATIONS = ("none", "leaky", "gelu")  # in the order of products.c
 
 
@@ -62,14 +84,20 @@ PLAIN, GELU = Dress(), Dress(activation="gelu")
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Steps as a product reads them: (T, inputs) float32, bfloat16's bits, or int16 with a scale for each step."""
+    """Steps as a product reads them: (T, inputs) float32, bfloat16's bits, or whole numbers with a scale for each step.
+
+    Attributes:
+        numbers: int16, or uint8, of which ``zero`` stands for 0.
+    """
 
     numbers: NDArray[Any]
     scales: Floats | None
+    zero: int = 0
 
     def part(self, begin: int, end: int) -> Steps:
         """Some steps of them."""
-        return Steps(self.numbers[begin:end], None if self.scales is None else self.scales[begin:end])
+        scales = None if self.scales is None else self.scales[begin:end]
+        return Steps(self.numbers[begin:end], scales, self.zero)
 
 
 class Product:
@@ -77,7 +105,7 @@ class Product:
 
     Args:
         team: runs it, in its dtype.
-        weights: (taps, inputs, outputs): a row hears so many neighbouring steps.
+        weights: (taps, inputs, outputs): a row hears so many neighbouring steps; one in int8.
         bias: (outputs,), zeros where None.
     """
 
@@ -87,8 +115,13 @@ class Product:
         panel = team.library.panel
         self.depth, self.width = wide(inputs, TOGETHER[team.dtype]), wide(outputs, panel)
         self.scales: Floats | None = None
-        if team.dtype == "bfloat16" and taps == 1:
-            self.weights = _pack_rows(team, np.ascontiguousarray(weights[0].T), self.depth)  # stored so, mostly
+        self.sums: NDArray[np.int32] | None = None
+        if team.dtype in ("bfloat16", "int8") and taps == 1:
+            rows = np.ascontiguousarray(weights[0].T)  # stored so, mostly
+            if team.dtype == "int8":
+                self.weights, self.scales, self.sums = _pack_bytes(team, rows, self.depth)
+            else:
+                self.weights = _pack_rows(team, rows, self.depth)
         else:
             filled = np.zeros((taps, self.depth, self.width // panel, panel), np.float32)
             filled.reshape(taps, self.depth, -1)[:, :inputs, :outputs] = weights
@@ -134,12 +167,12 @@ class Product:
 
     def activated(self, x: Floats, dress: Dress = PLAIN) -> Steps:
         """GELU of (T, outputs) for another product, as ``frame`` gives it; x and dress as above, of one tap."""
-        if self.team.dtype != "bfloat16":
+        if self.team.dtype not in ("bfloat16", "int8"):
             return frame(self.team, self(x, dress=dress)[:, : self.outputs], GELU)
         steps = frame(self.team, x, dress)
         made = aligned((len(x), self.width), np.uint16)
         self._multiply(steps, 1, made)
-        return Steps(made, None)
+        return Steps(made, None) if self.team.dtype == "bfloat16" else _to_bytes(self.team, made, PLAIN, LOW)
 
     def _multiply(self, steps: Steps, stride: int, out: NDArray[Any], *, more: bool = False) -> None:
         """Rows to ``out``, or, where that is for bfloat16's bits, their GELU."""
@@ -147,9 +180,9 @@ class Product:
         made, gelu = (None, out) if out.dtype == np.uint16 else (out, None)
         parts = (steps.numbers, steps.scales, self.weights, self.scales, self.bias, made)
         layout = stride, self.taps, self.depth, panels, out.strides[0] // out.itemsize, int(more)
-        given = Rows(*map(address, parts), *layout, address(gelu))
-        where, functions = ctypes.addressof(given), self.team.library.functions
-        multiply = functions.sonant_amx_multiply if self.team.dtype == "bfloat16" else functions.sonant_multiply
+        given = Rows(*map(address, parts), *layout, address(self.sums), steps.zero, address(gelu))
+        where = ctypes.addressof(given)
+        multiply = getattr(self.team.library.functions, MULTIPLIES[self.team.dtype])
         most = ROWS_AT_ONCE[self.team.dtype]
         if rows >= 2 * self.team.size * most:
             self.team.share(rows, most, lambda _, begin, end: multiply(where, begin, end, 0, panels))
@@ -161,6 +194,9 @@ def frame(team: Team, x: Floats, dress: Dress = PLAIN, pad: tuple[int, int] = (0
     """(T, channels), dressed, between steps of silence, as the team's products read it."""
     if team.dtype == "float32" and dress is PLAIN and not any(pad) and x.flags.c_contiguous:
         return Steps(x, None)
+    if team.dtype == "int8":
+        assert not any(pad)
+        return _to_bytes(team, x, dress, LOW if dress.activation == "gelu" else MIDDLE)
     steps = len(x) + sum(pad)
     numbers = aligned((steps, wide(x.shape[1], TOGETHER[team.dtype])), STORED[team.dtype])
     scales = np.zeros(steps, np.float32) if team.dtype == "int16" else None
@@ -199,6 +235,24 @@ def _dress_to(team: Team, x: Floats, dress: Dress, out: NDArray[Any], scales: Fl
     del held
 
 
+def _to_bytes(team: Team, x: NDArray[Any], dress: Dress, zero: int) -> Steps:
+    """(T, channels) of float32 or bfloat16's bits, dressed, as bytes."""
+    steps, channels = x.shape
+    assert channels == 1 or x.strides[1] == x.itemsize
+    numbers, scales = aligned((steps, wide(channels, TOGETHER["int8"])), np.uint8), np.empty(steps, np.float32)
+    how, held = dress.given()
+    given = x.ctypes.data, int(x.dtype == np.uint16), x.strides[0] // x.itemsize, channels, ctypes.addressof(how)
+    made = numbers.ctypes.data, scales.ctypes.data, zero
+    kernel, floats = team.library.functions.sonant_amx_frame_bytes, wide(channels, MOST_LANES)
+
+    def work(member: int, begin: int, end: int) -> None:
+        kernel(*given, begin, end, numbers.shape[1], team.space(member, floats).ctypes.data, *made)
+
+    team.share(steps, FRAMED_AT_ONCE, work)
+    del held
+    return Steps(numbers, scales, zero)
+
+
 def _packed(team: Team, filled: Floats) -> tuple[NDArray[Any], Floats | None]:
     """Weights (taps, depth, panels, panel) for ``sonant_multiply``, and their scales in int16."""
     taps, depth, *_ = filled.shape
@@ -231,6 +285,18 @@ def _pack_rows(team: Team, rows: Floats, depth: int) -> NDArray[Any]:
     given, to = (rows.ctypes.data, inputs, outputs, depth), made.ctypes.data
     team.share(panels, panels, lambda _, begin, end: pack(*given, begin, end, to))
     return made
+
+
+def _pack_bytes(team: Team, rows: Floats, depth: int) -> tuple[NDArray[Any], Floats, NDArray[np.int32]]:
+    """(outputs, inputs) for ``sonant_amx_multiply_bytes``, with what outputs are worth and come to."""
+    outputs, inputs = rows.shape
+    width, panel = wide(outputs, team.library.panel), team.library.panel
+    made = aligned((width // panel, depth // 64, 16, panel, 4), np.int8)
+    scales, sums = np.empty(width, np.float32), np.empty(width, np.int32)
+    pack, given = team.library.functions.sonant_amx_pack_bytes, (rows.ctypes.data, inputs, outputs, depth)
+    to = made.ctypes.data, scales.ctypes.data, sums.ctypes.data
+    team.share(width // panel, width // panel, lambda _, begin, end: pack(*given, begin, end, *to))
+    return made, scales, sums
 
 
 def round_panels(team: Team, panels: Floats) -> tuple[NDArray[Any], Floats | None]:

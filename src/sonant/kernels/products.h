@@ -27,6 +27,8 @@ typedef struct {
     const float *bias;          /* a number for each output */
     float *out;                 /* row r begins at r out_row */
     int64_t stride, taps, depth, panels, out_row, more; /* more: added to what out holds */
+    const int32_t *weight_sums; /* of bytes, amx.c alone: (panels, PANEL), what an output's weights come to */
+    int64_t zero;               /* and the byte that stands for 0 in the rows */
     uint16_t *gelu; /* where the rows go instead, activated, (rows, panels x PANEL) in bfloat16; or none; amx.c alone */
 } product;
 

@@ -6,7 +6,7 @@ Legend: T steps, D width; activations are (T, D up to whole panels), what is beh
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,12 @@ from sonant.kernels.attention import attend
 from sonant.kernels.library import Floats
 from sonant.kernels.product import PLAIN, Dress, Product, put_on
 from sonant.kernels.team import Team
+from sonant.kernels.tiles import Tiles
 
-__all__ = ["Layer", "LayerKeys", "Parameters"]
+__all__ = ["LayerKeys", "Layers", "Parameters"]
+
+SHARED = 96  # rows for each thread from which all layers are one call: below, threads share weights, not rows
+INNER_AT_ONCE = 1365  # channels
 
 
 class Parameters:
@@ -67,27 +71,74 @@ class LayerKeys:
     second_norm: str
 
 
-class Layer:
-    """Self-attention, then a feed-forward part with GELU, each added to what it hears.
+class Layers:
+    """Transformer layers: self-attention, then an inner part with GELU, each added to what it hears.
 
     Args:
         read: the parameters.
-        key: of the layer.
-        keys: of its parts.
+        keys: of the layers.
+        names: of their parts.
         heads: of the attention.
-        epsilon: of its norms.
+        epsilon: of the norms.
         before: norms stand before the two parts (pre-norm), not behind their sums.
     """
 
     def __init__(
-        self, read: Parameters, key: str, keys: LayerKeys, heads: int, epsilon: float, *, before: bool = True
+        self,
+        read: Parameters,
+        keys: Sequence[str],
+        names: LayerKeys,
+        heads: int,
+        epsilon: float,
+        *,
+        before: bool = True,
+    ) -> None:
+        self.layers = [_Layer(read, key, names, heads, epsilon, before=before) for key in keys]
+        self.tiles = (
+            Tiles(read.team, self.layers, heads, epsilon, before=before) if self._fit_tiles(read, heads) else None
+        )
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def _fit_tiles(self, read: Parameters, heads: int) -> bool:
+        """Whether all layers can be one call (``layers_amx.c``)."""
+        first = self.layers[0]
+        sizes = first.mixes.inputs, first.mixes.inputs // heads, first.parts[0][0].outputs
+        return read.team.dtype in ("bfloat16", "int8") and not any(
+            size % step for size, step in zip(sizes, (64, 32, 64), strict=True)
+        )
+
+    def __call__(self, hidden: Floats, first: int = 0, last: int | None = None) -> None:
+        """Layers [first, last) of (T, D up to whole panels), in place."""
+        chosen = range(len(self.layers))[first:last]
+        if self.tiles is not None and len(hidden) >= SHARED * self.layers[0].team.size:
+            self.tiles(hidden, chosen)
+            return
+        for layer in chosen:
+            self.layers[layer](hidden)
+
+
+class _Layer:
+    """One of them, product by product; the inner part in pieces that a core's cache holds, where its tiles want that."""
+
+    def __init__(
+        self, read: Parameters, key: str, names: LayerKeys, heads: int, epsilon: float, *, before: bool
     ) -> None:
         self.team, self.heads, self.before = read.team, heads, before
-        self.norms = [read.norm(f"{key}.{name}", epsilon) for name in (keys.first_norm, keys.second_norm)]
-        self.asks = read.asking(f"{key}.{keys.attention}", heads)
-        self.mixes, self.widens, self.narrows = (
-            read.product(f"{key}.{name}") for name in (f"{keys.attention}.out_proj", keys.widens, keys.narrows)
-        )
+        self.norms = [read.norm(f"{key}.{name}", epsilon) for name in (names.first_norm, names.second_norm)]
+        self.asks = read.asking(f"{key}.{names.attention}", heads)
+        self.mixes = read.product(f"{key}.{names.attention}.out_proj")
+        widens, narrows = (read.numbers(f"{key}.{name}.weight") for name in (names.widens, names.narrows))
+        bias, last = (read.numbers(f"{key}.{name}.bias") for name in (names.widens, names.narrows))
+        part = _part(len(widens)) if read.team.dtype in ("bfloat16", "int8") else len(widens)
+        self.parts = [
+            (
+                Product(read.team, widens[at : at + part].T[None], bias[at : at + part]),
+                Product(read.team, narrows[:, at : at + part].T[None], None if at else last),
+            )
+            for at in range(0, len(widens), part)
+        ]
 
     def __call__(self, hidden: Floats) -> None:
         """(T, D up to whole panels), in place."""
@@ -99,6 +150,14 @@ class Layer:
         self.mixes(attend(self.team, queries, keys, values, self.heads), out=hidden, more=True)
         if not self.before:
             own[:] = put_on(self.team, own, self.norms[0])
-        self.narrows(self.widens.activated(own, second), out=hidden, more=True)
+        inner = [widens.activated(own, second) for widens, _ in self.parts]
+        for (_, narrows), steps in zip(self.parts, inner, strict=True):
+            narrows(steps, out=hidden, more=True)
         if not self.before:
             own[:] = put_on(self.team, own, self.norms[1])
+
+
+def _part(inner: int) -> int:
+    """The largest equal part of an inner width that is a multiple of tiles' 64 bytes and not above INNER_AT_ONCE."""
+    fit = (inner // count for count in range(1, inner // 64 + 1) if inner % (64 * count) == 0)
+    return next((part for part in fit if part <= INNER_AT_ONCE), inner)

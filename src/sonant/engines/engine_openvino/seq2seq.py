@@ -329,10 +329,9 @@ def _plans(options: EngineOptions, config: WhisperConfig) -> tuple[runtime.Plan 
         plan = runtime.plan(options, group)
         chosen = cpu.Dtypes(plan.dtype, plan.dtype, plan.reason)
     runtime.check_device(options)
-    encoder: runtime.Plan | Team | None = None
+    encoder: runtime.Plan | Team | None
     decoder: runtime.Plan | Team | None
-    if chosen.encoder in ("int16", "bfloat16"):
-        encoder = own_kernels.find(chosen.encoder, options.threads)
+    encoder = None if chosen.encoder == "float32" else own_kernels.find(chosen.encoder, options.threads)
     if encoder is None and chosen.encoder == "int16":
         raise BadInput(f"int16 needs sonant's kernels: {own_kernels.missing()}; allowed here: auto, float32, int8")
     encoder = encoder or runtime.plan(replace(options, dtype=chosen.encoder), group)

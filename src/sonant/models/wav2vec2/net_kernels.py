@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sonant.kernels.library import Floats, wide
 from sonant.kernels.product import Dress, Product, put_on
 from sonant.kernels.team import Team
-from sonant.kernels.transformer import Layer, LayerKeys, Parameters
+from sonant.kernels.transformer import LayerKeys, Layers, Parameters
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.fold import GROUP_NORM_EPS, POSITION
 from sonant.weights.tensors import Tensor, to_float32
@@ -140,9 +140,9 @@ class _Layers:
     def __init__(self, config: Wav2Vec2Config, read: Parameters) -> None:
         self.team, self.width, self.before = read.team, config.hidden_size, config.do_stable_layer_norm
         self.norm = read.norm(f"{PREFIX}encoder.layer_norm", config.layer_norm_eps)
-        keys = (f"{PREFIX}encoder.layers.{layer}" for layer in range(config.num_hidden_layers))
+        keys = [f"{PREFIX}encoder.layers.{layer}" for layer in range(config.num_hidden_layers)]
         heads, epsilon = config.num_attention_heads, config.layer_norm_eps
-        self.layers = [Layer(read, key, KEYS, heads, epsilon, before=self.before) for key in keys]
+        self.layers = Layers(read, keys, KEYS, heads, epsilon, before=self.before)
 
     def __call__(self, hidden: Floats) -> Floats:
         """(F, D) to what the heads read (F, D)."""
@@ -154,11 +154,10 @@ class _Layers:
         held = np.zeros((len(hidden), wide(self.width, self.team.library.panel)), np.float32)
         own = held[:, : self.width]
         own[:] = hidden if self.before else put_on(self.team, np.ascontiguousarray(hidden), self.norm)
-        found = {0: own.copy()} if 0 in wanted else {}
-        for place, layer in enumerate(self.layers[: max(wanted, default=0)], 1):
-            layer(held)
-            if place in wanted:
-                found[place] = own.copy()
+        found, done = {}, 0
+        for place in sorted(set(wanted)):
+            self.layers(held, done, place)
+            found[place], done = own.copy(), place
         return [found[place] for place in wanted]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from sonant.kernels.library import Floats, wide
 from sonant.kernels.product import GELU, frame, put_on
 from sonant.kernels.team import Team
-from sonant.kernels.transformer import Layer, LayerKeys, Parameters
+from sonant.kernels.transformer import LayerKeys, Layers, Parameters
 from sonant.models.whisper.config import LAYER_NORM_EPS, WhisperConfig
 from sonant.weights.tensors import Tensor, to_float32
 
@@ -33,10 +33,11 @@ class Encoder:
     def __init__(self, config: WhisperConfig, tensors: Mapping[str, Tensor], team: Team) -> None:
         read = Parameters(team, lambda key: to_float32(tensors[key]) if key in tensors else None)
         self.team, self.width = team, config.d_model
-        self.convs = [read.product(f"model.encoder.conv{i}") for i in (1, 2)]
+        exact = team.of("bfloat16") if team.dtype == "int8" else team  # bytes have one scale for all that a row reads
+        self.convs = [Parameters(exact, read.read).product(f"model.encoder.conv{i}") for i in (1, 2)]
         self.positions = read.numbers("model.encoder.embed_positions.weight").copy()
-        keys = (f"model.encoder.layers.{layer}" for layer in range(config.encoder_layers))
-        self.layers = [Layer(read, key, KEYS, config.encoder_attention_heads, LAYER_NORM_EPS) for key in keys]
+        keys = [f"model.encoder.layers.{layer}" for layer in range(config.encoder_layers)]
+        self.layers = Layers(read, keys, KEYS, config.encoder_attention_heads, LAYER_NORM_EPS)
         self.norm = read.norm("model.encoder.layer_norm", LAYER_NORM_EPS)
         self.cross = [
             read.product(f"model.decoder.layers.{layer}.encoder_attn.{kind}_proj")
@@ -51,8 +52,7 @@ class Encoder:
         heard = second(heard, 2, (1, 1), dress=GELU)[:, : second.outputs]
         hidden = np.zeros((len(heard), wide(self.width, self.team.library.panel)), np.float32)
         np.add(put_on(self.team, heard, GELU), self.positions, out=hidden[:, : self.width])
-        for layer in self.layers:
-            layer(hidden)
+        self.layers(hidden)
         steps = frame(self.team, hidden[:, : self.width], self.norm)
         for product in self.cross:
             yield product(steps)[:, : self.width]
