@@ -44,7 +44,7 @@ def attend(team: Team, queries: Floats, keys: Floats, values: Floats, heads: int
     """softmax(queries keys^T) values, head by head; every row attends to every row.
 
     Args:
-        team: runs it; in bfloat16, also where its products are of bytes, or queries times keys in int16, where the sums of a head fit.
+        team: runs it; in bfloat16 where products are of bytes, queries times keys in int16 where a head's sums fit.
         queries: (T, heads x size), scaled already; a row of the three stands as far from the next as of the others.
         keys: the same.
         values: the same.

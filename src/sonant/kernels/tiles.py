@@ -8,8 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sonant.kernels.library import Run, Stack, Tiled, address, aligned, wide
-from sonant.kernels.library import Floats
+from sonant.kernels.library import Floats, Run, Stack, Tiled, address, aligned, wide
 from sonant.kernels.product import Dress, Product
 from sonant.kernels.team import Team
 
@@ -60,7 +59,8 @@ class Tiles:
     def __call__(self, hidden: Floats, chosen: range) -> None:
         """(T, D) through consecutive layers, in place."""
         rows, width = hidden.shape
-        assert width == self.width and hidden.flags.c_contiguous
+        assert width == self.width
+        assert hidden.flags.c_contiguous
         slab = min(SLAB, wide(-(-rows // self.team.size), BLOCK))
         functions, filled = self.team.library.functions, wide(rows, BLOCK)
         queries, heard = aligned((2, rows, width), np.uint16)

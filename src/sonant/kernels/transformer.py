@@ -120,7 +120,7 @@ class Layers:
 
 
 class _Layer:
-    """One of them, product by product; the inner part in pieces that a core's cache holds, where its tiles want that."""
+    """One of them, product by product; on tiles the inner part is in pieces that a core's cache holds."""
 
     def __init__(
         self, read: Parameters, key: str, names: LayerKeys, heads: int, epsilon: float, *, before: bool
