@@ -18,7 +18,16 @@ from pathlib import Path
 __all__ = ["LEVELS", "SOURCES", "build", "compile_to", "digest", "file_of", "machine"]
 
 FOLDER = Path(__file__).parent
-SOURCES = ("amx.c", "attention.c", "attention_amx.c", "convolutions.c", "decoder.c", "packing.c", "products.c")
+SOURCES = (
+    "amx.c",
+    "attention.c",
+    "attention_amx.c",
+    "convolutions.c",
+    "decoder.c",
+    "packing.c",
+    "products.c",
+    "recurrent.c",
+)
 HEADERS = ("amx.h", "attention.h", "convolutions.h", "products.h", "vectors.h")
 FLAGS = ("-O2", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno")
 AVX512 = ("-mavx512f", "-mavx512bw", "-mfma", "-mf16c", "-DLANES=16", "-DROWS=12")  # 32 registers of 16

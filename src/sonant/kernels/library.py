@@ -23,6 +23,7 @@ __all__ = [
     "Library",
     "Matrix",
     "Network",
+    "Recurrence",
     "Rows",
     "Shape",
     "Step",
@@ -76,6 +77,15 @@ class Heads(ctypes.Structure):
         *((name, POINTER) for name in ("queries", "keys", "values", "out")),
         *((name, POINTER) for name in ("packed", "packed_scales", "packed_values")),
         *((name, INT) for name in ("rows", "heads", "size", "row", "out_row")),
+    )
+
+
+class Recurrence(ctypes.Structure):
+    """``recurrence`` of recurrent.c."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("given", "weights", "state", "out")),
+        *((name, INT) for name in ("steps", "given_row", "hidden", "units", "out_row")),
     )
 
 
@@ -172,6 +182,7 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_points.argtypes = [POINTER, POINTER, INT, INT, INT, INT, INT, POINTER]
     functions.sonant_convolve.argtypes = [POINTER, INT, INT, POINTER, POINTER]
     functions.sonant_tiles.argtypes = [POINTER]
+    functions.sonant_recur.argtypes = [POINTER, INT, INT]
     functions.sonant_space.argtypes = [POINTER, INT]
     functions.sonant_attend_blocks.argtypes = [POINTER]
     functions.sonant_decode.argtypes = [POINTER, POINTER, POINTER]

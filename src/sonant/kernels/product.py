@@ -20,7 +20,7 @@ MOST_LANES = 16  # floats of the longest register
 STORED: dict[Dtype, type[np.generic]] = {"float32": np.float32, "int16": np.int16, "bfloat16": np.uint16}
 KINDS = tuple(STORED.values())  # in the order of products.c
 TOGETHER: dict[Dtype, int] = {"float32": 1, "int16": 2, "bfloat16": 32}  # inputs that are multiplied together
-ACTIVATIONS = ("none", "leaky", "gelu")  # in the order of products.c
+ACTIVATIONS = ("none", "leaky", "gelu", "tanh gelu")  # in the order of products.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,15 @@ class Dress:
         scale: (channels,), times which a step is taken.
         shift: (channels,), which is added; both or none.
         epsilon: of a norm over the channels (LayerNorm) before that; None for none.
-        activation: "gelu" (by the error function), "leaky" (negative numbers times ``slope``) or "none".
+        activation: "gelu" (by the error function), "tanh gelu" (its older form), "leaky" (negative numbers times
+            ``slope``) or "none".
         slope: see there.
     """
 
     scale: Floats | None = None
     shift: Floats | None = None
     epsilon: float | None = None
-    activation: Literal["none", "leaky", "gelu"] = "none"
+    activation: Literal["none", "leaky", "gelu", "tanh gelu"] = "none"
     slope: float = 0.0
 
     def given(self) -> tuple[Dressed, list[Floats]]:
@@ -57,7 +58,7 @@ def _filled(row: Floats) -> Floats:
     return out
 
 
-PLAIN, GELU = Dress(), Dress(activation="gelu")
+PLAIN, GELU, TANH_GELU = Dress(), Dress(activation="gelu"), Dress(activation="tanh gelu")
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,7 @@ void dress_row(const dress *how, float *row, int64_t channels, int64_t count) {
         vec x = load(row + i);
         if (how->scale) x = (x - mean) * factor * load(how->scale + i) + load(how->shift + i);
         if (how->activation == GELU) x = gelu(x);
+        if (how->activation == TANH_GELU) x = tanh_gelu(x);
         if (how->activation == LEAKY) x = larger(x, x * how->slope);
         store(row + i, x);
     }
