@@ -133,10 +133,10 @@ class Product:
         self._multiply(steps, stride, out, more=more)
         return out
 
-    def activated(self, x: Floats, dress: Dress = PLAIN) -> Steps:
+    def activated(self, x: Floats, dress: Dress = PLAIN, gelu: Dress = GELU) -> Steps:
         """GELU of (T, outputs) for another product, as ``frame`` gives it; x and dress as above, of one tap."""
-        if self.team.dtype != "bfloat16":
-            return frame(self.team, self(x, dress=dress)[:, : self.outputs], GELU)
+        if self.team.dtype != "bfloat16" or gelu is not GELU:
+            return frame(self.team, self(x, dress=dress)[:, : self.outputs], gelu)
         steps = frame(self.team, x, dress)
         made = aligned((len(x), self.width), np.uint16)
         self._multiply(steps, 1, made)

@@ -6,14 +6,14 @@ Legend: T steps, D width; activations are (T, D up to whole panels), what is beh
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sonant.kernels.attention import attend
 from sonant.kernels.library import Floats
-from sonant.kernels.product import PLAIN, Dress, Product, put_on
+from sonant.kernels.product import GELU, PLAIN, Dress, Product, put_on
 from sonant.kernels.team import Team
 
 __all__ = ["Layer", "LayerKeys", "Parameters"]
@@ -46,11 +46,11 @@ class Parameters:
         weight = weight[..., None] if weight.ndim == 2 else weight
         return Product(self.team, weight.transpose(2, 1, 0), self.read(f"{key}.bias"))
 
-    def asking(self, key: str, heads: int) -> Product:
+    def asking(self, keys: Sequence[str], heads: int) -> Product:
         """Queries, keys and values in one product; queries are scaled for the scores."""
-        weights = [self.numbers(f"{key}.{part}_proj.weight") for part in "qkv"]
+        weights = [self.numbers(f"{key}.weight") for key in keys]
         none = np.zeros(len(weights[0]), np.float32)
-        biases = [none if (bias := self.read(f"{key}.{part}_proj.bias")) is None else bias for part in "qkv"]
+        biases = [none if (bias := self.read(f"{key}.bias")) is None else bias for key in keys]
         scale = np.float32(1 / math.sqrt(len(none) // heads))
         weights[0], biases[0] = weights[0] * scale, biases[0] * scale
         return Product(self.team, np.concatenate(weights).T[None], np.concatenate(biases))
@@ -58,13 +58,16 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class LayerKeys:
-    """What a family calls the parts of a layer, behind the layer's own key."""
+    """What a family calls the parts of a layer, behind the layer's own key; and its form of GELU."""
 
     attention: str
     first_norm: str
     widens: str
     narrows: str
     second_norm: str
+    asks: tuple[str, str, str] = ("q_proj", "k_proj", "v_proj")  # behind the attention's key, as the next
+    mixes: str = "out_proj"
+    gelu: Dress = GELU
 
 
 class Layer:
@@ -84,10 +87,10 @@ class Layer:
     ) -> None:
         self.team, self.heads, self.before = read.team, heads, before
         self.norms = [read.norm(f"{key}.{name}", epsilon) for name in (keys.first_norm, keys.second_norm)]
-        self.asks = read.asking(f"{key}.{keys.attention}", heads)
-        self.mixes, self.widens, self.narrows = (
-            read.product(f"{key}.{name}") for name in (f"{keys.attention}.out_proj", keys.widens, keys.narrows)
-        )
+        attention = f"{key}.{keys.attention}"
+        self.asks, self.gelu = read.asking([f"{attention}.{name}" for name in keys.asks], heads), keys.gelu
+        self.mixes = read.product(f"{attention}.{keys.mixes}")
+        self.widens, self.narrows = (read.product(f"{key}.{name}") for name in (keys.widens, keys.narrows))
 
     def __call__(self, hidden: Floats) -> None:
         """(T, D up to whole panels), in place."""
@@ -99,6 +102,6 @@ class Layer:
         self.mixes(attend(self.team, queries, keys, values, self.heads), out=hidden, more=True)
         if not self.before:
             own[:] = put_on(self.team, own, self.norms[0])
-        self.narrows(self.widens.activated(own, second), out=hidden, more=True)
+        self.narrows(self.widens.activated(own, second, self.gelu), out=hidden, more=True)
         if not self.before:
             own[:] = put_on(self.team, own, self.norms[1])
