@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from threading import Lock
 
 import numpy as np
@@ -31,6 +32,13 @@ class Team:
         self.pool = ThreadPoolExecutor(max(self.size - 1, 1), "sonant-kernels")
         self.lock = Lock()
         self.spaces = [np.empty(0, np.float32) for _ in range(self.size)]
+
+    def of(self, dtype: Dtype) -> Team:
+        """The same threads for products of another dtype."""
+        assert dtype in self.library.dtypes
+        made = copy(self)
+        made.dtype = dtype
+        return made
 
     def share(self, total: int, most: int, work: Work) -> None:
         """Call ``work`` for equal ranges of ``total``, none longer than ``most``, as many for each member."""
