@@ -177,6 +177,7 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_pack_heads.argtypes = functions.sonant_attend.argtypes = [POINTER, INT, INT, POINTER]
     functions.sonant_attend_space.argtypes = [POINTER]
     functions.sonant_round_panels.argtypes = [POINTER, INT, INT, INT, POINTER, POINTER]
+    functions.sonant_fill_panels.argtypes = [POINTER, *[INT] * 10, POINTER]
     functions.sonant_multiply.argtypes = [POINTER, INT, INT, INT, INT]
     functions.sonant_moments.argtypes = [POINTER, INT, INT, INT, POINTER]
     functions.sonant_points.argtypes = [POINTER, POINTER, INT, INT, INT, INT, INT, POINTER]

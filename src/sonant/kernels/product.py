@@ -12,7 +12,20 @@ from numpy.typing import NDArray
 from sonant.kernels.library import Dressed, Dtype, Floats, Rows, address, aligned, wide
 from sonant.kernels.team import Team
 
-__all__ = ["GELU", "PLAIN", "Dress", "Product", "Steps", "frame", "halves", "pack_amx", "put_on", "round_panels"]
+__all__ = [
+    "GELU",
+    "PLAIN",
+    "TANH_GELU",
+    "Dress",
+    "Product",
+    "Steps",
+    "filled_panels",
+    "frame",
+    "halves",
+    "pack_amx",
+    "put_on",
+    "round_panels",
+]
 
 ROWS_AT_ONCE: dict[Dtype, int] = {"float32": 96, "int16": 96, "bfloat16": 256}  # that read a panel of weights together
 FRAMED_AT_ONCE = 256  # rows
@@ -91,8 +104,7 @@ class Product:
         if team.dtype == "bfloat16" and taps == 1:
             self.weights = _pack_rows(team, np.ascontiguousarray(weights[0].T), self.depth)  # stored so, mostly
         else:
-            filled = np.zeros((taps, self.depth, self.width // panel, panel), np.float32)
-            filled.reshape(taps, self.depth, -1)[:, :inputs, :outputs] = weights
+            filled = filled_panels(team, weights, self.depth, self.width // panel)
             if team.dtype == "bfloat16":
                 self.weights = pack_amx(team, filled)
             else:
@@ -198,6 +210,17 @@ def _dress_to(team: Team, x: Floats, dress: Dress, out: NDArray[Any], scales: Fl
 
     team.share(len(x), FRAMED_AT_ONCE, work)
     del held
+
+
+def filled_panels(team: Team, weights: Floats, depth: int, panels: int) -> Floats:
+    """(taps, inputs, outputs) as (taps, depth, panels, panel), zeros beyond."""
+    assert weights.dtype == np.float32
+    filled = np.empty((weights.shape[0], depth, panels, team.library.panel), np.float32)
+    steps = (step // weights.itemsize for step in weights.strides)
+    given, made = (weights.ctypes.data, *weights.shape, *steps, depth, panels), filled.ctypes.data
+    fill = team.library.functions.sonant_fill_panels
+    team.share(panels, panels, lambda _, begin, end: fill(*given, begin, end, made))
+    return filled
 
 
 def _packed(team: Team, filled: Floats) -> tuple[NDArray[Any], Floats | None]:

@@ -35,7 +35,7 @@ class Packing:
     """Packs parts of a checkpoint in the background, in the order in which they are asked for.
 
     Args:
-        checkpoint: where the weights lie; the file's pages are given back.
+        checkpoint: where the weights lie; no page of the file stays in memory.
         teams: which parts are packed, and what runs each.
     """
 
@@ -59,14 +59,15 @@ class Packing:
         return run
 
     def _packed(self, part: Part, tensors: Mapping[str, Tensor]) -> Speak:
-        known = names.shapes(self.checkpoint.config)
-        shapes, team = fold.derived_shapes(known), self.teams[part]
-        with pages.forgetting([tensors[key].read() for key in known]):
+        shapes, team = fold.derived_shapes(names.shapes(self.checkpoint.config)), self.teams[part]
+        try:
             if part == "text":
                 return self._text(Text(self.config, tensors, team))
             if part == "prosody":
                 return self._prosody(Prosody(shapes, tensors, team))
             return self._decoder(Decoder(self.config, shapes, tensors, team))
+        finally:
+            pages.trim()  # the file's pages went with each parameter that was read
 
     def _text(self, text: Text) -> Speak:
         style = self.config.style
