@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.engines.base import EngineOptions
-from sonant.engines.engine_openvino import runtime, synth
+from sonant.engines.engine_openvino import runtime, synth_graphs
 from sonant.engines.engine_openvino.convolutions import convolutions
 from sonant.engines.synth_graph import Run, open_graphs, stored_tensors
 from sonant.models.kokoro import ranges
@@ -75,7 +75,7 @@ class Heard:
         }
 
 
-class Listening(synth.Opening):
+class Listening(synth_graphs.Graphs):
     """Opens a decoder that tells what goes into its layers."""
 
     def __init__(self, checkpoint: Checkpoint, heard: Heard) -> None:
@@ -86,17 +86,17 @@ class Listening(synth.Opening):
     def rungs(
         self,
         tensors: Mapping[str, Tensor],  # noqa: ARG002  nothing is rounded
-        bind: Callable[[synth.Sizes], runtime.Bound],
-    ) -> Callable[[synth.Sizes], Run]:
+        bind: Callable[[synth_graphs.Sizes], runtime.Bound],
+    ) -> Callable[[synth_graphs.Sizes], Run]:
         """Compiled anew, with an output for each input of a layer."""
 
-        def make(sizes: synth.Sizes) -> Run:
+        def make(sizes: synth_graphs.Sizes) -> Run:
             bound = bind(sizes)
             layers = [(key, node) for key, node in convolutions(bound.model) if LAYERS.match(key)]
             bound.model.add_outputs([node.input_value(0) for _, node in layers])
             compiled = runtime.compile_model(bound, {"INFERENCE_PRECISION_HINT": "f32"})  # owns the weights
 
-            def run(feeds: synth.Arrays) -> list[NDArray[np.float32]]:
+            def run(feeds: synth_graphs.Arrays) -> list[NDArray[np.float32]]:
                 request = compiled.model.create_infer_request()
                 request.infer(dict(feeds))
                 share = feeds["lengths"][0] / feeds["text"].shape[1]

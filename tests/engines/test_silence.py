@@ -8,7 +8,7 @@ from pathlib import Path
 
 def test_openvinos_converter_is_there_for_who_asks(tmp_path):
     code = (
-        "import sys, sonant.engines.engine_openvino, openvino;"
+        "import sys, sonant.engines.engine_openvino.lean, openvino;"
         "assert 'openvino.tools.ovc' not in sys.modules;"
         "print(openvino.convert_model.__name__, hasattr(openvino, 'nothing'))"
     )

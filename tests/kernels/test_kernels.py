@@ -14,7 +14,7 @@ from sonant.errors import MissingExtra
 from sonant.kernels import build, library
 from sonant.kernels.attention import attend
 from sonant.kernels.convolution import POINTS, Convolution, moments
-from sonant.kernels.product import GELU, PLAIN, Dress, Product, frame, put_on
+from sonant.kernels.product import GELU, PLAIN, TANH_GELU, Dress, Product, frame, put_on
 from sonant.kernels.team import Team
 
 WIDTHS = ("plain4", "plain16")  # see conftest.py
@@ -177,6 +177,7 @@ def test_what_is_done_on_the_way_into_a_product(level, dtype, opened, channels):
             np.where((wide * scale + shift) > 0, 1, 0.2) * (wide * scale + shift),
         ),
         (GELU, wide * (1 + np.vectorize(math.erf)(wide / np.sqrt(2))) / 2),
+        (TANH_GELU, wide * (1 + np.tanh(np.sqrt(2 / np.pi) * (wide + 0.044715 * wide**3))) / 2),
         (PLAIN, wide),
     ]
     for dress, right in expected:

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -14,8 +16,8 @@ from kokoro_nets import TINY_KOKORO, kokoro_folder, utterances
 from sonant.engines import cpu, own_kernels, synth_flow
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import open_engine
-from sonant.engines.engine_openvino import synth as openvino_synth
-from sonant.engines.engine_openvino.runtime import has_bfloat16
+from sonant.engines.engine_openvino import synth_graphs
+from sonant.engines.engine_openvino.machine import has_bfloat16
 from sonant.errors import BadInput, UnsupportedCheckpoint
 from sonant.models.kokoro import graph_decoder, graph_text, ranges, source, spectrum
 
@@ -278,7 +280,7 @@ def test_threads_do_not_disturb_each_other(name, opened):
 
 
 def test_rungs_climb_by_a_third_or_a_half():
-    assert [openvino_synth.rung(n) for n in (1, 64, 65, 96, 97, 129, 193, 1000, 1025)] == [
+    assert [synth_graphs.rung(n) for n in (1, 64, 65, 96, 97, 129, 193, 1000, 1025)] == [
         *(64, 64, 96, 96, 128, 192, 256, 1024, 1536)
     ]
 
@@ -287,7 +289,7 @@ def test_text_and_prosody_meet_few_lengths(checkpoint, monkeypatch):
     """OpenVINO keeps some megabytes for every length; a book has hundreds."""
     engine = open_named(checkpoint, "openvino-float32")
     met = {"text": set(), "prosody": set()}
-    infer = openvino_synth.Graph.__call__
+    infer = synth_graphs.Graph.__call__
     of = {"tokens": "text", "frames": "prosody"}
 
     def listened_to(graph, feeds):
@@ -295,7 +297,7 @@ def test_text_and_prosody_meet_few_lengths(checkpoint, monkeypatch):
         met[of[name]].add(given.shape[1])
         return infer(graph, feeds)
 
-    monkeypatch.setattr(openvino_synth.Graph, "__call__", listened_to)
+    monkeypatch.setattr(synth_graphs.Graph, "__call__", listened_to)
     random = np.random.default_rng(0)
     for length in range(3, 60, 4):
         tokens = random.integers(1, 10, (1, length))
@@ -319,7 +321,7 @@ def test_the_longest_text_of_any_config_is_spoken(tmp_path):
 
 
 def test_the_rung_does_not_change_the_sound(checkpoint, expected, monkeypatch):
-    monkeypatch.setattr(openvino_synth, "SMALLEST_RUNG", 128)
+    monkeypatch.setattr(synth_graphs, "SMALLEST_RUNG", 128)
     engine = open_named(checkpoint, "openvino-float32")
     for row, right in enumerate(expected):
         assert max(errors(play(engine, [row], [right]), right).values()) < 2e-5
@@ -330,11 +332,12 @@ def kept(tmp_path, monkeypatch):
     """An empty cache; opens an engine with it, and waits on call until all is kept."""
     monkeypatch.setenv("SONANT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(ranges, "load", wide_ranges)
-    opening, made = openvino_synth.Opening, []
-    monkeypatch.setattr(openvino_synth, "Opening", lambda *given: made.append(opening(*given)) or made[-1])
+    graphs, made = synth_graphs.Graphs, []
+    monkeypatch.setattr(synth_graphs, "Graphs", lambda *given: made.append(graphs(*given)) or made[-1])
 
     def names():
-        made[-1].keeper.shutdown()
+        for each in made:
+            each.keeper.shutdown()
         return sorted(
             path.parent.name.rsplit("-", 3)[0] for path in (tmp_path / "cache" / "compiled").glob("*/model.blob")
         )
@@ -343,9 +346,47 @@ def kept(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
-def test_the_kernels_compile_no_decoder(dtype, checkpoint, expected, kept):
-    play(open_named(checkpoint, f"kernels-{dtype}"), [0], [expected[0]])
-    assert kept() == ["kokoro-prosody", "kokoro-text"]
+def test_the_kernels_compile_nothing(dtype, checkpoint, expected, kept):
+    engine = open_named(checkpoint, f"kernels-{dtype}")
+    play(engine, [0], [expected[0]])
+    assert kept() == []
+    level = own_kernels.find(dtype).library.level
+    others = "" if dtype == "float32" else "; text and prosody in float32"
+    assert engine.description == f"sonant's kernels ({level}), cpu, {dtype} (asked for{others})"
+
+
+def test_a_voice_without_kernels_is_the_only_graph(checkpoint, expected, kept, monkeypatch):
+    if own_kernels.find("float32") is None:
+        pytest.skip(own_kernels.missing())
+    if not cpu.detect().int8:
+        pytest.skip("this CPU has no VNNI")
+    begin, asked = synth_graphs.Ladder.begin, []
+    monkeypatch.setattr(synth_graphs.Ladder, "begin", lambda *given: asked.append(given[1]["F"]) or begin(*given))
+    engine = open_engine(checkpoint, EngineOptions("openvino", dtype="int8"))
+    said = play(engine, [0], [expected[0]])
+    assert asked == [LENGTHS[0] + 2] * 2  # its rung is on its way since the durations are known
+    assert kept() == ["kokoro-decoder-int8"]
+    assert "int8 (asked for; text and prosody by sonant's kernels" in engine.description
+    whole = play(open_named(checkpoint, "kernels-float32"), [0], [expected[0]])
+    for part in ("durations", "prosody", "text", "pitch", "energy"):
+        np.testing.assert_array_equal(said[part], whole[part])
+
+
+def test_kernels_need_no_openvino(checkpoint):
+    if own_kernels.find("float32") is None:
+        pytest.skip(own_kernels.missing())
+    code = (
+        "import sys, json; from pathlib import Path; import numpy as np;"
+        "from sonant.engines.base import EngineOptions; from sonant.engines.choose import open_engine;"
+        "from sonant.weights.checkpoint import Checkpoint; folder = Path(sys.argv[1]);"
+        "config = json.loads((folder / 'config.json').read_text());"
+        "made = Checkpoint('tiny', 'kokoro', folder, (folder / 'model.safetensors',), config);"
+        "engine = open_engine(made, EngineOptions('openvino', dtype='float32'));"
+        "engine.synthesize([np.array([1, 2, 3])], np.ones((1, 16), np.float32), np.ones(1, np.float32), [0]);"
+        "print([name for name in ('openvino', 'onnx', 'onnxruntime', 'torch') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code, checkpoint.folder], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
@@ -380,7 +421,7 @@ def test_the_second_opening_builds_nothing_and_says_the_same(name, checkpoint, e
 
 
 def test_the_cache_keeps_few_rungs(checkpoint, kept, tmp_path, monkeypatch):
-    monkeypatch.setattr(openvino_synth, "BLOBS_KEPT", 4)
+    monkeypatch.setattr(synth_graphs, "BLOBS_KEPT", 4)
 
     def speak(*lengths):
         ladder = open_named(checkpoint, "openvino-float32").parts.runs["decoder"].graph

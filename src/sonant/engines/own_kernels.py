@@ -1,6 +1,6 @@
 """Which of our own kernels can be used here, and what "auto" means where they are faster than any runtime.
 
-They run Kokoro's decoder, Whisper's encoder, and wav2vec 2.0 but for what languages and units need (``kernel_parts``).
+They run Kokoro, Whisper's encoder, and wav2vec 2.0 but for what languages and units need (``kernel_parts``).
 """
 
 from __future__ import annotations

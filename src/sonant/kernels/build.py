@@ -28,6 +28,7 @@ SOURCES = (
     "layers_amx.c",
     "packing.c",
     "products.c",
+    "recurrent.c",
 )
 HEADERS = ("amx.h", "attention.h", "convolutions.h", "crew.h", "products.h", "vectors.h")
 FLAGS = ("-O2", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.kernels.library import Floats, Shape, address, wide
-from sonant.kernels.product import pack_amx, round_panels
+from sonant.kernels.product import filled_panels, pack_amx, round_panels
 from sonant.kernels.team import Team
 
 __all__ = ["Convolution", "Moments", "moments"]
@@ -74,13 +74,13 @@ class Convolution:
         if bias is not None:
             self.bias = np.zeros(self.outputs, np.float32)
             self.bias[:outputs] = bias
-        taps = np.zeros((kernel, self.inputs, self.outputs), np.float32)
-        taps[:, :inputs, :outputs] = weights.transpose(2, 1, 0)
+        taps, width = weights.transpose(2, 1, 0), self.outputs // panel
         self.scales: Floats | None = None
         if team.dtype == "bfloat16":
-            self.weights = pack_amx(team, taps.reshape(kernel, self.inputs, -1, panel))
+            self.weights = pack_amx(team, filled_panels(team, taps, self.inputs, width))
             return
-        taps, roots = np.ascontiguousarray(taps[::-1]), _roots(kernel)  # last tap first: a product of polynomials
+        # last tap first: a product of polynomials
+        taps, roots = filled_panels(team, taps[::-1], self.inputs, width), _roots(kernel)
         panels = np.empty((POINTS, self.outputs // panel, 3, self.inputs, panel), np.float32)
         given = taps.ctypes.data, roots.ctypes.data, kernel, self.inputs, self.outputs
         made = panels.ctypes.data

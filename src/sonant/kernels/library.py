@@ -23,6 +23,7 @@ __all__ = [
     "Library",
     "Matrix",
     "Network",
+    "Recurrence",
     "Rows",
     "Run",
     "Shape",
@@ -81,6 +82,15 @@ class Heads(ctypes.Structure):
         *((name, POINTER) for name in ("queries", "keys", "values", "out")),
         *((name, POINTER) for name in ("packed", "packed_scales", "packed_values")),
         *((name, INT) for name in ("rows", "heads", "size", "row", "out_row")),
+    )
+
+
+class Recurrence(ctypes.Structure):
+    """``recurrence`` of recurrent.c."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("given", "weights", "state", "out")),
+        *((name, INT) for name in ("steps", "given_row", "hidden", "units", "out_row")),
     )
 
 
@@ -203,11 +213,13 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_pack_heads.argtypes = functions.sonant_attend.argtypes = [POINTER, INT, INT, POINTER]
     functions.sonant_attend_space.argtypes = [POINTER]
     functions.sonant_round_panels.argtypes = [POINTER, INT, INT, INT, POINTER, POINTER]
+    functions.sonant_fill_panels.argtypes = [POINTER, *[INT] * 10, POINTER]
     functions.sonant_multiply.argtypes = [POINTER, INT, INT, INT, INT]
     functions.sonant_moments.argtypes = [POINTER, INT, INT, INT, POINTER]
     functions.sonant_points.argtypes = [POINTER, POINTER, INT, INT, INT, INT, INT, POINTER]
     functions.sonant_convolve.argtypes = [POINTER, INT, INT, POINTER, POINTER]
     functions.sonant_tiles.argtypes = [POINTER]
+    functions.sonant_recur.argtypes = [POINTER, INT, INT]
     functions.sonant_space.argtypes = [POINTER, INT]
     functions.sonant_attend_blocks.argtypes = [POINTER]
     functions.sonant_decode.argtypes = [POINTER, POINTER, POINTER]

@@ -12,7 +12,20 @@ from numpy.typing import NDArray
 from sonant.kernels.library import Dressed, Dtype, Floats, Rows, address, aligned, wide
 from sonant.kernels.team import Team
 
-__all__ = ["GELU", "PLAIN", "Dress", "Product", "Steps", "frame", "halves", "pack_amx", "put_on", "round_panels"]
+__all__ = [
+    "GELU",
+    "PLAIN",
+    "TANH_GELU",
+    "Dress",
+    "Product",
+    "Steps",
+    "filled_panels",
+    "frame",
+    "halves",
+    "pack_amx",
+    "put_on",
+    "round_panels",
+]
 
 ROWS_AT_ONCE: dict[Dtype, int] = {
     "float32": 96,
@@ -42,7 +55,7 @@ TOGETHER: dict[Dtype, int] = {
     "int8": 64,
 }  # inputs that are multiplied together
 MIDDLE, LOW = 128, 32  # the byte for 0, where numbers lie on both sides of it; of what GELU makes, hardly ever negative
-ACTIVATIONS = ("none", "leaky", "gelu")  # in the order of products.c
+ACTIVATIONS = ("none", "leaky", "gelu", "tanh gelu")  # in the order of products.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +66,15 @@ class Dress:
         scale: (channels,), times which a step is taken.
         shift: (channels,), which is added; both or none.
         epsilon: of a norm over the channels (LayerNorm) before that; None for none.
-        activation: "gelu" (by the error function), "leaky" (negative numbers times ``slope``) or "none".
+        activation: "gelu" (by the error function), "tanh gelu" (its older form), "leaky" (negative numbers times
+            ``slope``) or "none".
         slope: see there.
     """
 
     scale: Floats | None = None
     shift: Floats | None = None
     epsilon: float | None = None
-    activation: Literal["none", "leaky", "gelu"] = "none"
+    activation: Literal["none", "leaky", "gelu", "tanh gelu"] = "none"
     slope: float = 0.0
 
     def given(self) -> tuple[Dressed, list[Floats]]:
@@ -79,7 +93,7 @@ def _filled(row: Floats) -> Floats:
     return out
 
 
-PLAIN, GELU = Dress(), Dress(activation="gelu")
+PLAIN, GELU, TANH_GELU = Dress(), Dress(activation="gelu"), Dress(activation="tanh gelu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +137,7 @@ class Product:
             else:
                 self.weights = _pack_rows(team, rows, self.depth)
         else:
-            filled = np.zeros((taps, self.depth, self.width // panel, panel), np.float32)
-            filled.reshape(taps, self.depth, -1)[:, :inputs, :outputs] = weights
+            filled = filled_panels(team, weights, self.depth, self.width // panel)
             if team.dtype == "bfloat16":
                 self.weights = pack_amx(team, filled)
             else:
@@ -165,10 +178,10 @@ class Product:
         self._multiply(steps, stride, out, more=more)
         return out
 
-    def activated(self, x: Floats, dress: Dress = PLAIN) -> Steps:
+    def activated(self, x: Floats, dress: Dress = PLAIN, gelu: Dress = GELU) -> Steps:
         """GELU of (T, outputs) for another product, as ``frame`` gives it; x and dress as above, of one tap."""
-        if self.team.dtype not in ("bfloat16", "int8"):
-            return frame(self.team, self(x, dress=dress)[:, : self.outputs], GELU)
+        if self.team.dtype not in ("bfloat16", "int8") or gelu is not GELU:
+            return frame(self.team, self(x, dress=dress)[:, : self.outputs], gelu)
         steps = frame(self.team, x, dress)
         made = aligned((len(x), self.width), np.uint16)
         self._multiply(steps, 1, made)
@@ -251,6 +264,17 @@ def _to_bytes(team: Team, x: NDArray[Any], dress: Dress, zero: int) -> Steps:
     team.share(steps, FRAMED_AT_ONCE, work)
     del held
     return Steps(numbers, scales, zero)
+
+
+def filled_panels(team: Team, weights: Floats, depth: int, panels: int) -> Floats:
+    """(taps, inputs, outputs) as (taps, depth, panels, panel), zeros beyond."""
+    assert weights.dtype == np.float32
+    filled = np.empty((weights.shape[0], depth, panels, team.library.panel), np.float32)
+    steps = (step // weights.itemsize for step in weights.strides)
+    given, made = (weights.ctypes.data, *weights.shape, *steps, depth, panels), filled.ctypes.data
+    fill = team.library.functions.sonant_fill_panels
+    team.share(panels, panels, lambda _, begin, end: fill(*given, begin, end, made))
+    return filled
 
 
 def _packed(team: Team, filled: Floats) -> tuple[NDArray[Any], Floats | None]:

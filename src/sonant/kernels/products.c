@@ -166,6 +166,24 @@ PUBLIC void sonant_round_panels(const float *from, int64_t depth, int64_t panel,
         round_panel(from + panel * depth * PANEL, depth, to + panel * depth * PANEL, scales + panel * PANEL);
 }
 
+/* Panels [panel, panel_end) of a matrix (taps, inputs, outputs) whose numbers stand so far apart: to (taps, depth, panels,
+   PANEL), zeros beyond it. */
+PUBLIC void sonant_fill_panels(const float *from, int64_t taps, int64_t inputs, int64_t outputs, int64_t tap_step,
+                               int64_t input_step, int64_t output_step, int64_t depth, int64_t panels, int64_t panel,
+                               int64_t panel_end, float *to) {
+    for (; panel < panel_end; panel++) {
+        const float *first = from + panel * PANEL * output_step;
+        int64_t there = outputs - panel * PANEL < PANEL ? outputs - panel * PANEL : PANEL;
+        for (int64_t tap = 0; tap < taps; tap++)
+            for (int64_t k = 0; k < depth; k++) {
+                float *out = to + ((tap * depth + k) * panels + panel) * PANEL;
+                int64_t count = k < inputs ? there : 0;
+                for (int64_t l = 0; l < count; l++) out[l] = first[tap * tap_step + k * input_step + l * output_step];
+                for (int64_t l = count; l < PANEL; l++) out[l] = 0;
+            }
+    }
+}
+
 /* ---- rows on their way into a product ---- */
 
 void dress_row(const dress *how, float *row, int64_t channels, int64_t count) {
@@ -185,6 +203,7 @@ void dress_row(const dress *how, float *row, int64_t channels, int64_t count) {
         vec x = load(row + i);
         if (how->scale) x = (x - mean) * factor * load(how->scale + i) + load(how->shift + i);
         if (how->activation == GELU) x = gelu(x);
+        if (how->activation == TANH_GELU) x = tanh_gelu(x);
         if (how->activation == LEAKY) x = larger(x, x * how->slope);
         store(row + i, x);
     }

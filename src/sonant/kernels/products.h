@@ -46,7 +46,7 @@ void round_panel(const float *from, int64_t depth, int16_t *to, float *scales);
 
 /* ---- what is done to rows ---- */
 
-enum { NONE, LEAKY, GELU };
+enum { NONE, LEAKY, GELU, TANH_GELU };
 
 typedef struct {
     const float *scale, *shift; /* of each channel, up to a multiple of LANES; or none */
@@ -65,6 +65,9 @@ INLINE vec gelu(vec x) {
     ints below = x < 0;
     return x * (vec)((below & (ints)beyond) | (~below & (ints)(1.0f - beyond)));
 }
+
+/* Its older form, x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), which some networks were trained with. */
+INLINE vec tanh_gelu(vec x) { return x * sigmoid(x * (x * x * 0.0713548163f + 1.59576912f)); }
 
 /* A row of channels in place; count is a multiple of LANES, and what is behind the channels is zero, before and after. */
 void dress_row(const dress *how, float *row, int64_t channels, int64_t count);

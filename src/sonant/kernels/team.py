@@ -36,9 +36,9 @@ class Team:
     def of(self, dtype: Dtype) -> Team:
         """The same threads for products of another dtype."""
         assert dtype in self.library.dtypes
-        other = copy(self)
-        other.dtype = dtype
-        return other
+        made = copy(self)
+        made.dtype = dtype
+        return made
 
     def share(self, total: int, most: int, work: Work) -> None:
         """Call ``work`` for equal ranges of ``total``, none longer than ``most``, as many for each member."""

@@ -13,11 +13,11 @@ import numpy as np
 
 from sonant.kernels.attention import attend
 from sonant.kernels.library import Floats
-from sonant.kernels.product import PLAIN, Dress, Product, put_on
+from sonant.kernels.product import GELU, PLAIN, Dress, Product, put_on
 from sonant.kernels.team import Team
 from sonant.kernels.tiles import Tiles
 
-__all__ = ["LayerKeys", "Layers", "Parameters"]
+__all__ = ["Layer", "LayerKeys", "Layers", "Parameters"]
 
 SHARED = 96  # rows for each thread from which all layers are one call: below, threads share weights, not rows
 INNER_AT_ONCE = 1365  # channels
@@ -50,11 +50,11 @@ class Parameters:
         weight = weight[..., None] if weight.ndim == 2 else weight
         return Product(self.team, weight.transpose(2, 1, 0), self.read(f"{key}.bias"))
 
-    def asking(self, key: str, heads: int) -> Product:
+    def asking(self, keys: Sequence[str], heads: int) -> Product:
         """Queries, keys and values in one product; queries are scaled for the scores."""
-        weights = [self.numbers(f"{key}.{part}_proj.weight") for part in "qkv"]
+        weights = [self.numbers(f"{key}.weight") for key in keys]
         none = np.zeros(len(weights[0]), np.float32)
-        biases = [none if (bias := self.read(f"{key}.{part}_proj.bias")) is None else bias for part in "qkv"]
+        biases = [none if (bias := self.read(f"{key}.bias")) is None else bias for key in keys]
         scale = np.float32(1 / math.sqrt(len(none) // heads))
         weights[0], biases[0] = weights[0] * scale, biases[0] * scale
         return Product(self.team, np.concatenate(weights).T[None], np.concatenate(biases))
@@ -62,13 +62,16 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class LayerKeys:
-    """What a family calls the parts of a layer, behind the layer's own key."""
+    """What a family calls the parts of a layer, behind the layer's own key; and its form of GELU."""
 
     attention: str
     first_norm: str
     widens: str
     narrows: str
     second_norm: str
+    asks: tuple[str, str, str] = ("q_proj", "k_proj", "v_proj")  # behind the attention's key, as the next
+    mixes: str = "out_proj"
+    gelu: Dress = GELU
 
 
 class Layers:
@@ -93,7 +96,7 @@ class Layers:
         *,
         before: bool = True,
     ) -> None:
-        self.layers = [_Layer(read, key, names, heads, epsilon, before=before) for key in keys]
+        self.layers = [Layer(read, key, names, heads, epsilon, before=before) for key in keys]
         self.tiles = (
             Tiles(read.team, self.layers, heads, epsilon, before=before) if self._fit_tiles(read, heads) else None
         )
@@ -105,9 +108,8 @@ class Layers:
         """Whether all layers can be one call (``layers_amx.c``)."""
         first = self.layers[0]
         sizes = first.mixes.inputs, first.mixes.inputs // heads, first.parts[0][0].outputs
-        return read.team.dtype in ("bfloat16", "int8") and not any(
-            size % step for size, step in zip(sizes, (64, 32, 64), strict=True)
-        )
+        fit = not any(size % step for size, step in zip(sizes, (64, 32, 64), strict=True))
+        return fit and read.team.dtype in ("bfloat16", "int8") and first.gelu is GELU
 
     def __call__(self, hidden: Floats, first: int = 0, last: int | None = None) -> None:
         """Layers [first, last) of (T, D up to whole panels), in place."""
@@ -119,16 +121,17 @@ class Layers:
             self.layers[layer](hidden)
 
 
-class _Layer:
+class Layer:
     """One of them, product by product; on tiles the inner part is in pieces that a core's cache holds."""
 
     def __init__(
-        self, read: Parameters, key: str, names: LayerKeys, heads: int, epsilon: float, *, before: bool
+        self, read: Parameters, key: str, names: LayerKeys, heads: int, epsilon: float, *, before: bool = True
     ) -> None:
         self.team, self.heads, self.before = read.team, heads, before
         self.norms = [read.norm(f"{key}.{name}", epsilon) for name in (names.first_norm, names.second_norm)]
-        self.asks = read.asking(f"{key}.{names.attention}", heads)
-        self.mixes = read.product(f"{key}.{names.attention}.out_proj")
+        attention = f"{key}.{names.attention}"
+        self.asks, self.gelu = read.asking([f"{attention}.{name}" for name in names.asks], heads), names.gelu
+        self.mixes = read.product(f"{attention}.{names.mixes}")
         widens, narrows = (read.numbers(f"{key}.{name}.weight") for name in (names.widens, names.narrows))
         bias, last = (read.numbers(f"{key}.{name}.bias") for name in (names.widens, names.narrows))
         part = _part(len(widens)) if read.team.dtype in ("bfloat16", "int8") else len(widens)
@@ -150,7 +153,7 @@ class _Layer:
         self.mixes(attend(self.team, queries, keys, values, self.heads), out=hidden, more=True)
         if not self.before:
             own[:] = put_on(self.team, own, self.norms[0])
-        inner = [widens.activated(own, second) for widens, _ in self.parts]
+        inner = [widens.activated(own, second, self.gelu) for widens, _ in self.parts]
         for (_, narrows), steps in zip(self.parts, inner, strict=True):
             narrows(steps, out=hidden, more=True)
         if not self.before:

@@ -149,9 +149,14 @@ INLINE vec load_part(const float *from, int64_t count) {
 
 INLINE vec absolute(vec x) { return (vec)((ints)x & 0x7fffffff); }
 
-/* exp(x) for x up to 0, to 2e-7 of it: 2^n times the Taylor series of what is left, at most ln 2 / 2. */
-INLINE vec exponential(vec x) {
-    x = larger(x, splat(-87.0f)); /* 2^-126 is the smallest that a float holds */
+/* exp(x) for x up to 0, to 2e-7 of it, as 2^n (s r + 1): a Taylor series of what is left, r, at most ln 2 / 2. No number
+   stays none. */
+typedef struct {
+    vec power, series, rest;
+} powers;
+
+INLINE powers powers_of(vec x) {
+    x = larger(splat(-87.0f), x); /* 2^-126 is the smallest that a float holds */
     vec whole = (x * 1.44269504f + ROUNDER) - ROUNDER;
     vec r = (x - whole * 0.693145752f) - whole * 1.42860677e-6f; /* ln 2 in two parts */
     vec made = r * (1 / 720.0f) + 1 / 120.0f;
@@ -159,9 +164,27 @@ INLINE vec exponential(vec x) {
     made = made * r + 1 / 6.0f;
     made = made * r + 0.5f;
     made = made * r + 1.0f;
-    made = made * r + 1.0f;
     ints power = ((ints)(whole + ROUNDER) - 0x4b400000 + 127) << 23;
-    return made * (vec)power;
+    return (powers){(vec)power, made, r};
+}
+
+INLINE vec exponential(vec x) {
+    powers of = powers_of(x);
+    return (of.series * of.rest + 1.0f) * of.power;
+}
+
+/* 1 / (1 + exp(-x)) */
+INLINE vec sigmoid(vec x) {
+    vec small = exponential(-absolute(x)), made = 1.0f / (1.0f + small);
+    ints below = x < 0;
+    return made * (vec)((below & (ints)small) | (~below & (ints)splat(1)));
+}
+
+/* tanh(x), as exact near 0 as elsewhere: of exp(-2 |x|) - 1. */
+INLINE vec hyperbolic(vec x) {
+    powers of = powers_of(absolute(x) * -2.0f);
+    vec less = of.series * of.rest * of.power + (of.power - 1.0f);
+    return (vec)((ints)(-less / (2.0f + less)) | ((ints)x & INT32_MIN));
 }
 
 #endif

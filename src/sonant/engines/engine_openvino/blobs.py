@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 
 from sonant.engines import pages
+from sonant.engines.engine_openvino.lean import ov
 from sonant.engines.engine_openvino.runtime import Compiled, core
 from sonant.weights import cache
 

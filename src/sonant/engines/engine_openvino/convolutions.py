@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13
 
+from sonant.engines.engine_openvino.lean import opset13, ov
 from sonant.engines.engine_openvino.runtime import keep_narrow
 from sonant.models.kokoro.ranges import LEVELS, Range
 from sonant.weights.tensors import Tensor, to_float32

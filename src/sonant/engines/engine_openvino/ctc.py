@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import openvino as ov
 from numpy.typing import NDArray
 
 from sonant.engines import pages
 from sonant.engines.base import EngineOptions
 from sonant.engines.ctc_flow import GraphCtc, Run, stored_tensors, template
 from sonant.engines.engine_openvino import runtime
+from sonant.engines.engine_openvino.lean import ov
 from sonant.engines.kernel_parts import ctc as kernels
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.weights.checkpoint import Checkpoint

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 import numpy as np
-import openvino as ov
-from openvino import opset13
+
+from sonant.engines.engine_openvino.lean import opset13, ov
 
 __all__ = ["narrow_rows"]
 

@@ -8,19 +8,30 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13
 
 from sonant.engines import cpu, pages
 from sonant.engines.base import EngineOptions
+from sonant.engines.engine_openvino.lean import opset13, ov
+from sonant.engines.engine_openvino.machine import check_device, has_bfloat16
 from sonant.errors import BadInput
 from sonant.weights.tensors import Tensor
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["Bound", "Compiled", "Plan", "check_device", "compile_model", "core", "keep_narrow", "plan", "read"]
+__all__ = [
+    "Bound",
+    "Compiled",
+    "Plan",
+    "check_device",
+    "compile_model",
+    "core",
+    "has_bfloat16",
+    "keep_narrow",
+    "plan",
+    "read",
+]
 
 DECOMPRESSION = "decompression_0"  # OpenVINO's mark (ov::mark_as_decompression): name and version of the attribute
 LARGE = 500_000_000  # bytes; an inference over so many takes seconds
@@ -100,19 +111,6 @@ class Compiled:
 def core() -> ov.Core:
     """The one OpenVINO core of this process."""
     return ov.Core()
-
-
-def has_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 by itself, so that it is faster than float32."""
-    found = cpu.detect()
-    # OpenVINO names it for CPUs that only emulate it too (30 times slower), so its word counts where we can't look
-    return found.bfloat16 if found.known else "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def check_device(options: EngineOptions) -> None:
-    """Refuse a device that this engine doesn't have."""
-    if options.device not in ("auto", "cpu"):
-        raise BadInput(f"the openvino engine runs on the CPU; device {options.device!r} needs --engine torch")
 
 
 def plan(options: EngineOptions, group: int = 0) -> Plan:

@@ -13,10 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13
-from openvino.passes import MakeStateful, Manager
 
 from sonant.blas import one_core
 from sonant.engines import cpu, own_kernels, pages, seq2seq_graph
@@ -24,6 +21,7 @@ from sonant.engines import seq2seq_checks as checks
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
 from sonant.engines.engine_openvino.blobs import Blob
+from sonant.engines.engine_openvino.lean import opset13, ov, passes
 from sonant.engines.engine_openvino.rowwise import narrow_rows
 from sonant.engines.kernel_parts.seq2seq import Hear, KernelEncoder, KernelSeq2Seq, open_decoder, open_encoder, widened
 from sonant.engines.seq2seq_graph import Source, names
@@ -219,8 +217,8 @@ class OpenvinoEncoder:
 def stateful(model: ov.Model, config: WhisperConfig) -> None:
     """Keep the caches inside the model: pairs of past and present become states, empty at first."""
     pairs = dict(zip(names("past", config), names("present", config), strict=True))
-    manager = Manager()
-    manager.register_pass(MakeStateful(pairs))
+    manager = passes.Manager()
+    manager.register_pass(passes.MakeStateful(pairs))
     manager.run_passes(model)
     _causal(model)
     rows = opset13.gather(opset13.shape_of(model.input("embedded")), opset13.constant([0]), opset13.constant(0))

@@ -1,8 +1,9 @@
-"""Kokoro's decoder over our own kernels."""
+"""Kokoro's parts over our own kernels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 
@@ -10,43 +11,87 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.engines import pages
+from sonant.engines.synth_graph import Run
 from sonant.kernels.team import Team
 from sonant.models.kokoro import fold, names
 from sonant.models.kokoro.config import KokoroConfig
+from sonant.models.kokoro.form import Part
 from sonant.models.kokoro.net_kernels import Decoder
+from sonant.models.kokoro.text_kernels import Prosody, Text
 from sonant.weights.checkpoint import Checkpoint
 from sonant.weights.tensors import Tensor
 
-__all__ = ["KernelDecoder", "open_decoder"]
+__all__ = ["Packing"]
+
+WORKERS = 2  # parts packed at a time
 
 Arrays = Mapping[str, NDArray[Any]]
+Floats = NDArray[np.float32]
+Speak = Callable[[Arrays, int, int], Sequence[Floats]]
+"""Of feeds, a row of them and its length: what comes out, as long as that asks for."""
 
 
-def open_decoder(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], team: Team) -> KernelDecoder:
-    """Pack a checkpoint's weights; the file's pages are given back."""
-    config = KokoroConfig.from_hexgrad(checkpoint.config)
-    shapes = fold.derived_shapes(names.shapes(checkpoint.config))
-    mapped = [one.read() for key, one in tensors.items() if key.startswith("decoder.") and key in shapes]
-    with pages.forgetting(mapped):
-        return KernelDecoder(Decoder(config, shapes, tensors, team))
+class Packing:
+    """Packs parts of a checkpoint in the background, in the order in which they are asked for.
+
+    Args:
+        checkpoint: where the weights lie; no page of the file stays in memory.
+        teams: which parts are packed, and what runs each.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, teams: Mapping[Part, Team]) -> None:
+        self.checkpoint, self.teams = checkpoint, teams
+        self.config = KokoroConfig.from_hexgrad(checkpoint.config)
+        self.pool = ThreadPoolExecutor(WORKERS, "sonant-pack")
+        self.lock = Lock()  # one utterance has all cores
+
+    def __call__(self, part: Part, tensors: Mapping[str, Tensor]) -> Run:
+        """The part, which is waited for when it is first needed."""
+        packed = self.pool.submit(self._packed, part, tensors)
+
+        def run(feeds: Arrays) -> list[NDArray[Any]]:
+            speak, made = packed.result(), []
+            for row, length in enumerate(feeds["lengths"]):
+                with self.lock:
+                    made.append(speak(feeds, row, int(length)))
+            return [_stacked(rows) for rows in zip(*made, strict=True)]
+
+        return run
+
+    def _packed(self, part: Part, tensors: Mapping[str, Tensor]) -> Speak:
+        shapes, team = fold.derived_shapes(names.shapes(self.checkpoint.config)), self.teams[part]
+        try:
+            if part == "text":
+                return self._text(Text(self.config, tensors, team))
+            if part == "prosody":
+                return self._prosody(Prosody(shapes, tensors, team))
+            return self._decoder(Decoder(self.config, shapes, tensors, team))
+        finally:
+            pages.trim()  # the file's pages went with each parameter that was read
+
+    def _text(self, text: Text) -> Speak:
+        style = self.config.style
+        return lambda feeds, row, length: text(feeds["tokens"][row, :length], feeds["style"][row, style:])
+
+    def _prosody(self, prosody: Prosody) -> Speak:
+        return lambda feeds, row, length: prosody(feeds["frames"][row, :length], feeds["dressing"][row])
+
+    def _decoder(self, decoder: Decoder) -> Speak:
+        columns = 2 * self.config.generator.columns_per_half_frame
+
+        def speak(feeds: Arrays, row: int, length: int) -> list[Floats]:
+            pitch, energy = (feeds[name][row, : 2 * length] for name in ("pitch", "energy"))
+            source = feeds["source"][row, : length * columns + 1]
+            return [decoder(feeds["text"][row, :length], pitch, energy, source, feeds["dressing"][row])]
+
+        return speak
 
 
-class KernelDecoder:
-    """The decoder's part of ``synth_graph``: a batch, one utterance after the other."""
-
-    def __init__(self, decoder: Decoder) -> None:
-        self.decoder, self.lock = decoder, Lock()  # one utterance has all cores
-
-    def __call__(self, feeds: Arrays) -> list[NDArray[Any]]:
-        """Spectra (B, N, n_fft + 2), zeros past each end."""
-        text, source = feeds["text"], feeds["source"]
-        spectra = np.zeros_like(source)
-        columns = (source.shape[1] - 1) // text.shape[1]
-        for row, frames in enumerate(int(length) for length in feeds["lengths"]):
-            end = frames * columns + 1
-            pitch, energy = (feeds[name][row, : 2 * frames] for name in ("pitch", "energy"))
-            with self.lock:
-                spectra[row, :end] = self.decoder(
-                    text[row, :frames], pitch, energy, source[row, :end], feeds["dressing"][row]
-                )
-        return [spectra]
+def _stacked(rows: Sequence[Floats]) -> Floats:
+    """(B, longest, ...), zeros behind shorter ones."""
+    if len(rows) == 1:
+        return rows[0][None]
+    made = np.zeros((len(rows), max(map(len, rows)), *rows[0].shape[1:]), np.float32)
+    for place, row in zip(made, rows, strict=True):
+        place[: len(row)] = row
+    return made

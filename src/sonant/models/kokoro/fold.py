@@ -28,11 +28,11 @@ from sonant.models.kokoro.config import HARMONICS
 from sonant.models.kokoro.source import SourceWeights
 from sonant.weights.tensors import Tensor, to_float32
 
-__all__ = ["NORM_EPS", "derived", "derived_shapes", "sign_of", "source_weights"]
+__all__ = ["DIRECTIONS", "NORM_EPS", "derived", "derived_shapes", "sign_of", "source_weights"]
 
 NORM_EPS = 1e-5  # of torch's InstanceNorm1d and LayerNorm, which hexgrad keeps
 EPS_LIMITS = (1e-12, 1e12)  # a row of zeros must not make 0 / 0
-DIRECTIONS = {"forward": "", "backward": "_reverse"}
+DIRECTIONS = {"forward": "", "backward": "_reverse"}  # of an LSTM: names in ONNX, torch's suffixes
 _GATES = (0, 3, 1, 2)  # ONNX's order, counted in torch's
 _MERGE = "decoder.generator.m_source.l_linear"
 Floats = NDArray[np.float32]

@@ -16,19 +16,17 @@ import numpy as np
 
 from sonant.kernels.convolution import Convolution, Moments, moments
 from sonant.kernels.library import Floats, wide
-from sonant.kernels.product import Dress, Product, frame, put_on
+from sonant.kernels.product import Dress, Product, frame
 from sonant.kernels.team import Team
 from sonant.models.kokoro.config import KokoroConfig
-from sonant.models.kokoro.dress import convolution_before, dressed_keys
-from sonant.models.kokoro.fold import NORM_EPS
+from sonant.models.kokoro.dress import dressed_keys
+from sonant.models.kokoro.layers_kernels import Dressing, Parameters, ResBlock, affine, dressed_by
 from sonant.weights.tensors import Tensor, to_float32
 
 __all__ = ["Decoder"]
 
 NOISE_DILATIONS = (1, 3, 5)
-SLOPE = 0.2  # of the leaky ReLU behind an AdaIN
 UP_LEAKY, LAST_LEAKY = Dress(activation="leaky", slope=0.1), Dress(activation="leaky", slope=0.01)
-Dressing = Mapping[str, tuple[Floats, Floats]]  # scale and shift of each AdaIN
 
 
 class Decoder:
@@ -45,10 +43,10 @@ class Decoder:
         self, config: KokoroConfig, shapes: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Tensor], team: Team
     ) -> None:
         self.config, self.keys = config, dressed_keys(shapes, "decoder.")
-        read = _Parameters(tensors, team)
+        read = Parameters(team, tensors)
         self.curves = [read.product(f"decoder.{name}_conv") for name in ("F0", "N")]
         self.kept = read.product("decoder.asr_res.0")
-        self.blocks = [_ResBlock(read, key) for key in ("decoder.encode", *(f"decoder.decode.{i}" for i in range(4)))]
+        self.blocks = [ResBlock(read, key) for key in ("decoder.encode", *(f"decoder.decode.{i}" for i in range(4)))]
         self.generator = _Generator(config, read)
 
     def __call__(self, text: Floats, pitch: Floats, energy: Floats, source: Floats, dressing: Floats) -> Floats:
@@ -61,7 +59,7 @@ class Decoder:
             source: (N, n_fft + 2) spectrum of the excitation.
             dressing: (1, channels) of ``dress.Dressing``.
         """
-        dressed = self._dressed(dressing[0])
+        dressed = dressed_by(dressing[0], self.keys)
         curves = (pitch, energy)
         halved = [
             conv(curve[:, None], stride=2, pad=(1, 0))[:, :1] for conv, curve in zip(self.curves, curves, strict=True)
@@ -72,114 +70,11 @@ class Decoder:
             x = block(np.concatenate([x, *kept], axis=1), dressed)
         return self.generator(x, source, dressed)
 
-    def _dressed(self, row: Floats) -> Dressing:
-        """Scale and shift of each AdaIN, out of one row that holds them all (``dress.Dressing``)."""
-        made, start = {}, 0
-        for name, channels in self.keys.items():
-            made[name] = row[start : start + channels], row[start + channels : start + 2 * channels]
-            start += 2 * channels
-        return made
-
-
-class _Parameters:
-    """Reads parameters as the layers want them."""
-
-    def __init__(self, tensors: Mapping[str, Tensor], team: Team) -> None:
-        self.tensors, self.team = tensors, team
-
-    def vector(self, key: str) -> Floats:
-        """Numbers of a parameter in one row."""
-        return to_float32(self.tensors[key]).reshape(-1)
-
-    def weight(self, key: str, *, bare: bool = False) -> tuple[Floats, Floats | None]:
-        """Weight (outputs, inputs, kernel) and bias; ``bare`` as in ``graph_layers.Layers.conv``."""
-        bias = self.vector(f"{key}.bias") if f"{key}.bias" in self.tensors and not bare else None
-        if f"{key}.weight_v" not in self.tensors:
-            return to_float32(self.tensors[f"{key}.weight"]), bias
-        weight = to_float32(self.tensors[f"{key}.weight_v"])
-        return (weight if bare else weight * self.vector(f"{key}.scale")[:, None, None]), bias
-
-    def product(self, key: str, *, bare: bool = False, share: float = 1.0) -> Product:
-        """A convolution of few steps, which takes them times ``share``."""
-        weight, bias = self.weight(key, bare=bare)
-        return Product(self.team, weight.transpose(2, 1, 0) * np.float32(share), bias)
-
-    def norm_eps(self, name: str) -> Floats:
-        """The epsilon of an AdaIN (``fold``)."""
-        before = convolution_before(name)
-        return self.vector(f"{before}.eps") if before else np.array([NORM_EPS], np.float32)
-
-
-def _affine(found: Moments, eps: Floats, scale: Floats, shift: Floats) -> tuple[Floats, Floats]:
-    """Instance normalisation with the style's scale and shift, as a factor and a summand for each channel."""
-    channels = len(scale)
-    factor = scale / np.sqrt(found.variance[:channels] + eps)
-    return factor.astype(np.float32), (shift - found.mean[:channels] * factor).astype(np.float32)
-
-
-class _AdaIN:
-    """An instance normalisation dressed by the style, then a leaky ReLU: what a product does to its steps."""
-
-    def __init__(self, read: _Parameters, name: str) -> None:
-        self.name, self.team, self.eps = name, read.team, read.norm_eps(name)
-
-    def __call__(self, x: Floats, dressed: Dressing) -> Dress:
-        """For x (T, C)."""
-        panel = self.team.library.panel
-        filled = x if not x.shape[1] % panel and x.flags.c_contiguous else _filled(x, panel)
-        factor, summand = _affine(moments(self.team, filled), self.eps, *dressed[self.name])
-        return Dress(factor, summand, activation="leaky", slope=SLOPE)
-
-
-def _filled(x: Floats, panel: int) -> Floats:
-    """Channels up to whole panels, with zeros."""
-    return np.pad(x, ((0, 0), (0, wide(x.shape[1], panel) - x.shape[1])))
-
-
-class _ResBlock:
-    """``graph_layers.Layers.res_block``."""
-
-    def __init__(self, read: _Parameters, key: str) -> None:
-        self.norms = [_AdaIN(read, f"{key}.norm{i}") for i in (1, 2)]
-        self.convs = [read.product(f"{key}.conv1", bare=True), read.product(f"{key}.conv2")]
-        self.beside = read.product(f"{key}.conv1x1") if f"{key}.conv1x1.weight_v" in read.tensors else None
-        self.pool = _Doubling(read, f"{key}.pool") if f"{key}.pool.weight_v" in read.tensors else None
-
-    def __call__(self, x: Floats, dressed: Dressing) -> Floats:
-        """(T, C) to (T or 2 T, C)."""
-        dress = self.norms[0](x, dressed)
-        if self.pool:
-            y = self.pool(put_on(self.norms[0].team, x, dress))
-            x, y = np.repeat(x, 2, axis=0), self.convs[0](y)
-        else:
-            y = self.convs[0](x, dress=dress)
-        y = y[:, : self.convs[0].outputs]
-        y = self.convs[1](y, dress=self.norms[1](y, dressed))[:, : self.convs[1].outputs]
-        y += self.beside(x)[:, : self.beside.outputs] if self.beside else x
-        y *= np.float32(2**-0.5)
-        return y
-
-
-class _Doubling:
-    """A depthwise transposed convolution, kernel 3, stride 2 (``graph_layers.Layers.double``)."""
-
-    def __init__(self, read: _Parameters, key: str) -> None:
-        weight = to_float32(read.tensors[f"{key}.weight_v"])[:, 0].T * read.vector(f"{key}.scale")
-        self.taps, self.bias = np.ascontiguousarray(weight), read.vector(f"{key}.bias")
-
-    def __call__(self, x: Floats) -> Floats:
-        """(T, C) to (2 T, C)."""
-        made = np.empty((len(x), 2, x.shape[1]), np.float32)
-        made[:, 0] = x * self.taps[1] + self.bias
-        made[:, 1] = x * self.taps[2] + self.bias
-        made[:-1, 1] += x[1:] * self.taps[0]
-        return made.reshape(-1, x.shape[1])
-
 
 class _Generator:
     """``graph_decoder._generator``."""
 
-    def __init__(self, config: KokoroConfig, read: _Parameters) -> None:
+    def __init__(self, config: KokoroConfig, read: Parameters) -> None:
         net, prefix = config.generator, "decoder.generator."
         self.rates, count = net.upsample_rates, len(net.resblock_kernel_sizes)
         self.stages, share = [], 1 / count  # a stage gives the sum of its blocks; the mean is the next one's to make
@@ -260,7 +155,7 @@ class _Upsampling:
     the step after (``fold._phases``). A leaky ReLU stands before them; what it hears is to be taken times ``share``.
     """
 
-    def __init__(self, read: _Parameters, key: str, rate: int, share: float) -> None:
+    def __init__(self, read: Parameters, key: str, rate: int, share: float) -> None:
         phases = to_float32(read.tensors[f"{key}.phases"]) * (read.vector(f"{key}.scale") * np.float32(share))[:, None]
         outputs, inputs = len(phases) // rate, phases.shape[1]
         self.rate, self.width = rate, wide(outputs, read.team.library.panel)
@@ -285,7 +180,7 @@ class _Upsampling:
 class _SnakeBlock:
     """``graph_decoder._snake_block``: pairs of dilated convolutions with AdaIN and snake before each."""
 
-    def __init__(self, read: _Parameters, key: str, dilations: tuple[int, ...]) -> None:
+    def __init__(self, read: Parameters, key: str, dilations: tuple[int, ...]) -> None:
         self.team, self.layers = read.team, []
         for i, dilation in enumerate(dilations):
             self.layers.append(
@@ -316,7 +211,7 @@ class _SnakeBlock:
 class _SnakeConvolution:
     """AdaIN, snake and convolution: one pass of the kernels."""
 
-    def __init__(self, read: _Parameters, norm: str, alpha: str, convolution: Convolution) -> None:
+    def __init__(self, read: Parameters, norm: str, alpha: str, convolution: Convolution) -> None:
         self.norm, self.eps, self.convolution = norm, read.norm_eps(norm), convolution
         numbers = read.vector(alpha)
         self.dress = np.zeros((4, convolution.inputs), np.float32)
@@ -329,5 +224,5 @@ class _SnakeConvolution:
         """See ``Convolution``; ``found`` are the moments of x."""
         scale, shift = dressed[self.norm]
         dress = self.dress.copy()
-        dress[0, : len(scale)], dress[1, : len(scale)] = _affine(found, self.eps, scale, shift)
+        dress[0, : len(scale)], dress[1, : len(scale)] = affine(found, self.eps, scale, shift)
         return self.convolution(x, dress, out, residual)

@@ -1,0 +1,75 @@
+"""Layers of an LSTM over a whole sequence (``recurrent.c``)."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sonant.kernels.library import Floats, Recurrence, address, aligned, wide
+from sonant.kernels.product import PLAIN, Dress, Product
+from sonant.kernels.team import Team
+
+__all__ = ["Direction", "Recurrent"]
+
+GATES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """Parameters of one direction; gates are input, forget, cell, output, as torch orders them.
+
+    Attributes:
+        inputs: (4 hidden, inputs), times which a step is taken.
+        hidden: (4 hidden, hidden), times which the hidden state of the step before is taken.
+        bias: (4 hidden,), the sum of all.
+    """
+
+    inputs: Floats
+    hidden: Floats
+    bias: Floats
+
+
+class Recurrent:
+    """A layer of an LSTM that begins with zeros.
+
+    Args:
+        team: runs it; what is multiplied by steps all at once in its dtype, the rest in float32.
+        directions: forwards, and backwards where there are two.
+    """
+
+    def __init__(self, team: Team, directions: Sequence[Direction]) -> None:
+        self.team, self.directions, self.hidden = team, len(directions), directions[0].hidden.shape[1]
+        lanes = team.library.panel // 2
+        self.units = wide(self.hidden, lanes)
+        weights, biases = (
+            np.concatenate([_by_gates(part, self.units, lanes).reshape(-1, part.shape[1]) for part in parts])
+            for parts in ([one.inputs for one in directions], [one.bias[:, None] for one in directions])
+        )
+        self.product = Product(team, weights.T[None], biases[:, 0])
+        # (directions, units / lanes, units, gates, lanes): what a step reads, in its order
+        self.weights = aligned((len(directions), self.units // lanes, self.units, GATES, lanes), np.float32)
+        self.weights[:, :, self.hidden :] = 0
+        for place, one in enumerate(directions):
+            self.weights[place, :, : self.hidden] = _by_gates(one.hidden, self.units, lanes).transpose(0, 3, 1, 2)
+
+    def __call__(self, x: Floats, dress: Dress = PLAIN) -> Floats:
+        """(T, inputs), each step dressed first, to (T, hidden of each direction)."""
+        given, count = self.product(x, dress=dress), self.directions
+        out = np.empty((len(x), count * self.hidden), np.float32)
+        state = np.zeros((count, 3, self.units), np.float32)
+        parts = map(address, (given, self.weights, state, out))
+        shape = Recurrence(*parts, len(x), self.product.width, self.hidden, self.units, out.shape[1])
+        where, recur = ctypes.addressof(shape), self.team.library.functions.sonant_recur
+        self.team.share(count, 1, lambda _, begin, end: recur(where, begin, end))
+        return out
+
+
+def _by_gates(rows: Floats, units: int, lanes: int) -> Floats:
+    """(4 hidden, columns) as (units / lanes, gates, lanes, columns), zeros behind hidden."""
+    hidden, columns = len(rows) // GATES, rows.shape[1]
+    filled = np.zeros((GATES, units, columns), np.float32)
+    filled[:, :hidden] = rows.reshape(GATES, hidden, columns)
+    return filled.reshape(GATES, units // lanes, lanes, columns).transpose(1, 0, 2, 3)
