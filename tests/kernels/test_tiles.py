@@ -54,6 +54,41 @@ def test_products_of_bytes(opened, steps, sizes, loud, seed):
     np.testing.assert_allclose(held, made + 3, rtol=1e-5, atol=1e-5 * loud)
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    steps=st.integers(1, 300),
+    sizes=st.tuples(st.integers(1, 200), st.integers(1, 100)),
+    taps=st.integers(1, 5),
+    seed=st.integers(0, 99),
+)
+def test_three_products_of_bfloat16(opened, steps, sizes, taps, seed):
+    team, random = opened(LEVEL, "bfloat16x3"), np.random.default_rng(seed)
+    x, weights = numbers(random, steps, sizes[0]), numbers(random, taps, *sizes)
+    around = np.pad(x, (((taps - 1) // 2, taps // 2), (0, 0)))
+    windows = np.stack([around[tap : tap + steps] for tap in range(taps)])
+    right = np.einsum("kti,kio->to", windows, weights.astype(np.float64))
+    off = np.abs(Product(team, weights)(x)[:, : sizes[1]] - right)
+    # two numbers of 8 bits each hold 17 of 24, and what they are both off by isn't multiplied
+    assert (off <= 2**-16 * np.einsum("kti,kio->to", np.abs(windows), np.abs(weights)) + 1e-6).all()
+
+
+def test_three_products_are_that_exact_on_the_whole(opened):
+    team, random = opened(LEVEL, "bfloat16x3"), np.random.default_rng(0)
+    x, weights = numbers(random, 200, 768), numbers(random, 768, 512)
+    right = x.astype(np.float64) @ weights
+    assert np.linalg.norm(Product(team, weights[None])(x) - right) < 1e-5 * np.linalg.norm(right)
+
+
+def test_three_products_keep_what_is_no_number(opened):
+    team, random = opened(LEVEL, "bfloat16x3"), np.random.default_rng(0)
+    x, weights = numbers(random, 40, 50), numbers(random, 1, 50, 20)
+    for bad in (np.nan, np.inf):
+        x[3, 5] = bad
+        assert np.isnan(Product(team, weights)(x)[3]).all()
+    weights[0, 2, 7] = np.nan
+    assert np.isnan(Product(team, weights)(x)[:, 7]).all()
+
+
 @settings(max_examples=20, deadline=None)
 @given(steps=st.integers(1, 200), inner=st.integers(1, 200), seed=st.integers(0, 99))
 def test_bytes_behind_gelu(opened, steps, inner, seed):

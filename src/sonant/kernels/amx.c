@@ -23,27 +23,28 @@ PUBLIC int64_t sonant_amx_allowed(void) {
 
 enum { PUT, ADD, INNER };
 
-INLINE void multiply(int whole, const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
+INLINE void multiply(int kind, const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
     float sums[BLOCK][PANEL] __attribute__((aligned(64)));
-    int64_t strips = whole ? p->depth / STRIP : p->depth / DEPTH, step = p->stride * strips * STRIP;
+    int64_t strips = p->depth / (kind == BYTES ? STRIP : DEPTH), times = kind == THRICE_HALVES ? 2 : 1;
+    int64_t held = times * strips * STRIP, step = p->stride * held, size = p->taps * held * PANEL; /* bytes */
     for (int64_t first = row; first < row_end; first += HIGH) {
         int64_t last = row_end - first < HIGH ? row_end : first + HIGH;
         for (int64_t n = panel; n < panel_end; n++)
             for (int64_t top = first; top < last; top += BLOCK) {
                 int64_t rows = last - top < BLOCK ? last - top : BLOCK;
                 if (top == first || rows < BLOCK) shape_tiles(rows);
-                multiply_block(whole, 0, rows, (const char *)p->inputs + top * step, step, p->taps, strips * STRIP, strips,
-                               (const char *)p->weights + n * p->taps * strips * STRIP * PANEL, sums[0], PANEL);
-                const float *row_scales = whole ? p->input_scales + top : 0;
+                multiply_block(kind, 0, rows, (const char *)p->inputs + top * step, step, p->taps, held, strips,
+                               (const char *)p->weights + n * size, sums[0], PANEL);
+                const float *row_scales = kind == BYTES ? p->input_scales + top : 0;
                 for (int64_t side = 0, output = n * PANEL; side < PANEL; side += LANES, output += LANES) {
-                    outputs o = outputs_of(whole, p->bias + output, p->weight_scales + output, p->weight_sums + output,
+                    outputs o = outputs_of(kind, p->bias + output, p->weight_scales + output, p->weight_sums + output,
                                            p->zero);
                     float *out = p->out + top * p->out_row + output;
                     uint16_t *halves = p->gelu + top * p->panels * PANEL + output;
                     int64_t apart = p->gelu ? p->panels * PANEL : p->out_row;
                     int how = p->gelu ? INNER : p->more ? ADD : PUT;
                     for (int64_t r = 0; r < rows; r++) {
-                        vec made = finished(whole, &o, sums[r] + side, whole ? row_scales[r] : 1);
+                        vec made = finished(kind, &o, sums[r] + side, kind == BYTES ? row_scales[r] : 1);
                         if (how == INNER)
                             store_halves(halves + r * apart, near_gelu(made));
                         else
@@ -57,13 +58,19 @@ INLINE void multiply(int whole, const product *p, int64_t row, int64_t row_end, 
 
 /* As sonant_multiply, for bfloat16: weights are (panels, depth / DEPTH, taps, DEPTH / 2, PANEL, 2). */
 PUBLIC void sonant_amx_multiply(const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
-    multiply(0, p, row, row_end, panel, panel_end);
+    multiply(HALVES, p, row, row_end, panel, panel_end);
 }
 
 /* The same for bytes and one tap: weights are (panels, depth / STRIP, STRIP / 4, PANEL, 4), signed ones. */
 PUBLIC void sonant_amx_multiply_bytes(const product *p, int64_t row, int64_t row_end, int64_t panel,
                                       int64_t panel_end) {
-    multiply(1, p, row, row_end, panel, panel_end);
+    multiply(BYTES, p, row, row_end, panel, panel_end);
+}
+
+/* The same for bfloat16 thrice: behind each strip of weights what it is off by, and likewise behind a row. */
+PUBLIC void sonant_amx_multiply_thrice(const product *p, int64_t row, int64_t row_end, int64_t panel,
+                                       int64_t panel_end) {
+    multiply(THRICE_HALVES, p, row, row_end, panel, panel_end);
 }
 
 /* Bytes from step to step of what is dressed: one cache line more than it holds, else all steps share a set. */
@@ -97,7 +104,7 @@ PUBLIC void sonant_amx_convolve(const convolution *c, int64_t row, int64_t row_e
         for (int64_t t = row; t < row_end; t += BLOCK) {
             int64_t rows = row_end - t < BLOCK ? row_end - t : BLOCK;
             if (t == row || rows < BLOCK) shape_tiles(rows);
-            multiply_block(0, 0, rows, heard + (t - row) * step, step, c->kernel, c->dilation * step, c->inputs / DEPTH,
+            multiply_block(HALVES, 0, rows, heard + (t - row) * step, step, c->kernel, c->dilation * step, c->inputs / DEPTH,
                            weights, sums[0], PANEL);
             UNROLL for (int side = 0; side < 2; side++) {
                 int64_t place = t * c->outputs + n + side * LANES;

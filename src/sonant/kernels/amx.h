@@ -75,16 +75,26 @@ INLINE void shape_tiles(int64_t rows) {
     _tile_loadconfig(&shape);
 }
 
+enum { HALVES, BYTES, THRICE_HALVES }; /* what is multiplied; see multiply_block */
+
 #define MULTIPLY_TILES(to, a, b) \
-    if (whole) \
+    if (kind == BYTES) \
         _tile_dpbusd(to, a, b); \
     else \
         _tile_dpbf16ps(to, a, b)
 
-/* sums = rows of a, step bytes apart, times a panel of weights (strips, taps, 16, PANEL, 4 bytes), in bfloat16, or where
-   they are whole unsigned bytes times signed ones; what a tap reads lies tap_step bytes behind what the one before does.
-   There is room for BLOCK rows of sums; with more they are added to. */
-INLINE void multiply_block(int whole, int more, int64_t rows, const char *a, int64_t step, int64_t taps, int64_t tap_step,
+/* The two tiles of rows that are loaded times the two of weights. */
+#define MULTIPLY_ALL \
+    MULTIPLY_TILES(0, 4, 6); \
+    MULTIPLY_TILES(1, 4, 7); \
+    MULTIPLY_TILES(2, 5, 6); \
+    MULTIPLY_TILES(3, 5, 7)
+
+/* sums = rows of a, step bytes apart, times a panel of weights (strips, taps, 16, PANEL, 4 bytes): of bfloat16; of bytes,
+   rows without a sign; or thrice of bfloat16, where behind the strips of a row lie those of what it is off by, behind a
+   strip of weights the one of what that is off by, and all but the product of both are summed. What a tap reads lies
+   tap_step bytes behind what the one before does. There is room for BLOCK rows of sums; with more they are added to. */
+INLINE void multiply_block(int kind, int more, int64_t rows, const char *a, int64_t step, int64_t taps, int64_t tap_step,
                            int64_t strips, const void *weights, float *sums, int64_t sums_row) {
     const char *w = (const char *)weights;
     int64_t below = rows > HEIGHT ? HEIGHT * step : 0; /* without rows there the first one is read again */
@@ -103,6 +113,21 @@ INLINE void multiply_block(int whole, int more, int64_t rows, const char *a, int
     for (int64_t k = 0; k < strips; k++, a += STRIP) {
         const char *row = a;
         for (int64_t tap = 0; tap < taps; tap++, row += tap_step, w += STRIP * PANEL) {
+            if (kind == THRICE_HALVES) {
+                _tile_loadd(6, w, 4 * PANEL);
+                _tile_loadd(7, w + STRIP, 4 * PANEL);
+                _tile_loadd(4, row + strips * STRIP, step);
+                _tile_loadd(5, row + strips * STRIP + below, step);
+                MULTIPLY_ALL;
+                _tile_loadd(4, row, step);
+                _tile_loadd(5, row + below, step);
+                MULTIPLY_ALL;
+                w += STRIP * PANEL;
+                _tile_loadd(6, w, 4 * PANEL);
+                _tile_loadd(7, w + STRIP, 4 * PANEL);
+                MULTIPLY_ALL;
+                continue;
+            }
             _tile_loadd(6, w, 4 * PANEL);
             _tile_loadd(4, row, step);
             MULTIPLY_TILES(0, 4, 6);
@@ -126,14 +151,14 @@ typedef struct {
     ints less;
 } outputs;
 
-INLINE outputs outputs_of(int whole, const float *bias, const float *scales, const int32_t *sums, int64_t zero) {
+INLINE outputs outputs_of(int kind, const float *bias, const float *scales, const int32_t *sums, int64_t zero) {
     outputs o = {.bias = load(bias)};
-    if (whole) o.scale = load(scales), o.less = *(const unaligned_ints *)sums * (int32_t)zero;
+    if (kind == BYTES) o.scale = load(scales), o.less = *(const unaligned_ints *)sums * (int32_t)zero;
     return o;
 }
 
-INLINE vec finished(int whole, const outputs *o, const float *sums, float row) {
-    if (!whole) return load(sums) + o->bias;
+INLINE vec finished(int kind, const outputs *o, const float *sums, float row) {
+    if (kind != BYTES) return load(sums) + o->bias;
     return __builtin_convertvector((ints)load(sums) - o->less, vec) * o->scale * row + o->bias;
 }
 

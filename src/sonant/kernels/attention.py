@@ -36,6 +36,7 @@ FORMS: dict[Dtype, _Form] = {
     "float32": _Form("sonant_", 2, np.float32, np.float32),
     "int16": _Form("sonant_", 2, np.int16, np.float32),
     "bfloat16": _Form("sonant_amx_", 32, np.uint16, np.uint16),
+    "bfloat16x3": _Form("sonant_", 2, np.float32, np.float32),
     "int8": _Form("sonant_amx_", 32, np.uint16, np.uint16),  # bytes are for the products around it
 }
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.kernels.library import Floats, Shape, address, wide
-from sonant.kernels.product import filled_panels, pack_amx, round_panels
+from sonant.kernels.panels import filled_panels, pack_amx, round_panels
 from sonant.kernels.team import Team
 
 __all__ = ["Convolution", "Moments", "moments"]
@@ -57,7 +57,7 @@ class Convolution:
     """A dilated convolution that keeps the count of steps, silence beyond both ends.
 
     Args:
-        team: runs it, in its dtype.
+        team: runs it, in float32, int16 or bfloat16.
         weights: (outputs, inputs, kernel), kernel odd and at most 31.
         bias: (outputs,), none where None.
         dilation: steps between taps.
@@ -65,6 +65,7 @@ class Convolution:
 
     def __init__(self, team: Team, weights: Floats, bias: Floats | None = None, dilation: int = 1) -> None:
         outputs, inputs, kernel = weights.shape
+        assert team.dtype not in ("bfloat16x3", "int8")
         assert kernel % 2
         assert kernel <= LONGEST
         panel, functions = team.library.panel, team.library.functions

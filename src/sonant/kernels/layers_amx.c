@@ -128,24 +128,24 @@ static void put_heads(const member *m, int64_t row, int64_t rows, int64_t output
 }
 
 /* The slab's rows times a matrix. */
-INLINE void multiply(int whole, int how, const member *m, operand a, const tiled *w) {
+INLINE void multiply(int kind, int how, const member *m, operand a, const tiled *w) {
     float sums[BLOCK][PANEL] __attribute__((aligned(64)));
-    int64_t strips = w->depth / (whole ? STRIP : DEPTH), width = m->k->width;
+    int64_t strips = w->depth / (kind == BYTES ? STRIP : DEPTH), width = m->k->width;
     const char *weights = w->weights;
     for (int64_t n = 0; n < w->panels; n++, weights += strips * STRIP * PANEL) {
         for (int64_t top = 0; top < m->rows; top += BLOCK) {
             int64_t rows = m->rows - top < BLOCK ? m->rows - top : BLOCK;
             if (!top || rows < BLOCK) shape_tiles(rows);
-            multiply_block(whole, 0, rows, a.numbers + top * a.step, a.step, 1, 0, strips, weights, sums[0], PANEL);
+            multiply_block(kind, 0, rows, a.numbers + top * a.step, a.step, 1, 0, strips, weights, sums[0], PANEL);
             for (int side = 0; side < PANEL; side += LANES) {
                 int64_t output = n * PANEL + side;
-                outputs o = outputs_of(whole, w->bias + output, w->scales + output, w->sums + output, a.zero);
+                outputs o = outputs_of(kind, w->bias + output, w->scales + output, w->sums + output, a.zero);
                 float *to = m->s->hidden + (m->top + top) * width + output;
                 uint16_t *inner = m->inner + top * m->inner_row + output;
                 int64_t apart = how == INNER ? m->inner_row : width;
-                const float *row_scales = whole ? a.scales + top : 0;
+                const float *row_scales = kind == BYTES ? a.scales + top : 0;
                 for (int64_t r = 0; r < rows; r++) {
-                    vec made = finished(whole, &o, sums[r] + side, whole ? row_scales[r] : 1);
+                    vec made = finished(kind, &o, sums[r] + side, kind == BYTES ? row_scales[r] : 1);
                     if (how == ADD) store(to + r * apart, made + load(to + r * apart));
                     if (how == INNER) store_halves(inner + r * apart, near_gelu(made));
                     if (how == HEADS) store(sums[r] + side, made);
@@ -160,8 +160,8 @@ INLINE void multiply(int whole, int how, const member *m, operand a, const tiled
 
 /* ---- a layer ---- */
 
-INLINE void ask(int whole, const member *m, const tiled *w, const float *norm) {
-    multiply(whole, HEADS, m, take_hidden(m, m->k->before ? norm : 0), w);
+INLINE void ask(int kind, const member *m, const tiled *w, const float *norm) {
+    multiply(kind, HEADS, m, take_hidden(m, m->k->before ? norm : 0), w);
 }
 
 /* Norms that stand behind. */
@@ -173,14 +173,14 @@ static void norm_hidden(const member *m, const float *norm) {
 }
 
 /* What comes behind the attention. */
-INLINE void finish(int whole, const member *m, const tiled *w, const float *norms) {
+INLINE void finish(int kind, const member *m, const tiled *w, const float *norms) {
     const stack *k = m->k;
-    multiply(whole, ADD, m, take_halves(m, m->s->heard + m->top * k->width, k->width, k->width, MIDDLE), w);
+    multiply(kind, ADD, m, take_halves(m, m->s->heard + m->top * k->width, k->width, k->width, MIDDLE), w);
     if (!k->before) norm_hidden(m, norms);
     operand heard = take_hidden(m, k->before ? norms + 2 * k->width : 0);
     for (int64_t part = 0; part < k->parts; part++) {
-        multiply(whole, INNER, m, heard, ++w);
-        multiply(whole, ADD, m, take_halves(m, m->inner, k->part, m->inner_row, LOW), ++w);
+        multiply(kind, INNER, m, heard, ++w);
+        multiply(kind, ADD, m, take_halves(m, m->inner, k->part, m->inner_row, LOW), ++w);
     }
     if (!k->before) norm_hidden(m, norms + 2 * k->width);
 }
@@ -200,7 +200,7 @@ static void attend_blocks(const member *m, int64_t unit, float *space) {
     }
 }
 
-INLINE void all_layers(int whole, member *m, float *space) {
+INLINE void all_layers(int kind, member *m, float *space) {
     const stack *k = m->k;
     const tiled *w = k->products;
     int64_t slabs = (m->s->rows + m->s->slab - 1) / m->s->slab, products = 2 + 2 * k->parts;
@@ -208,8 +208,8 @@ INLINE void all_layers(int whole, member *m, float *space) {
         for (int64_t slab; (slab = take(&m->all, 1)) < slabs;) {
             m->top = slab * m->s->slab;
             m->rows = m->s->rows - m->top < m->s->slab ? m->s->rows - m->top : m->s->slab;
-            if (layer) finish(whole, m, w - products + 1, k->norms + 4 * (layer - 1) * k->width);
-            if (layer < k->layers) ask(whole, m, w, k->norms + 4 * layer * k->width);
+            if (layer) finish(kind, m, w - products + 1, k->norms + 4 * (layer - 1) * k->width);
+            if (layer < k->layers) ask(kind, m, w, k->norms + 4 * layer * k->width);
         }
         if (layer == k->layers) break;
         meet(&m->all);
@@ -244,9 +244,9 @@ PUBLIC void sonant_amx_layers(const stack *k, const run *s, float *space) {
     unsigned int rounding = _mm_getcsr();
     _mm_setcsr(rounding | 0x8040); /* what is next to nothing is nothing: powers of two would be slow */
     if (k->whole)
-        all_layers(1, &m, space);
+        all_layers(BYTES, &m, space);
     else
-        all_layers(0, &m, space);
+        all_layers(HALVES, &m, space);
     _tile_release();
     _mm_setcsr(rounding);
 }

@@ -10,27 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.kernels.library import Dressed, Dtype, Floats, Rows, address, aligned, wide
+from sonant.kernels.panels import TOGETHER, filled_panels, pack_amx, pack_bytes, pack_rows, packed
 from sonant.kernels.team import Team
 
-__all__ = [
-    "GELU",
-    "PLAIN",
-    "TANH_GELU",
-    "Dress",
-    "Product",
-    "Steps",
-    "filled_panels",
-    "frame",
-    "halves",
-    "pack_amx",
-    "put_on",
-    "round_panels",
-]
+__all__ = ["GELU", "PLAIN", "TANH_GELU", "Dress", "Product", "Steps", "frame", "halves", "put_on"]
 
 ROWS_AT_ONCE: dict[Dtype, int] = {
     "float32": 96,
     "int16": 96,
     "bfloat16": 256,
+    "bfloat16x3": 256,
     "int8": 256,
 }  # that read a panel of weights together
 FRAMED_AT_ONCE = 256  # rows
@@ -39,21 +28,17 @@ STORED: dict[Dtype, type[np.generic]] = {
     "float32": np.float32,
     "int16": np.int16,
     "bfloat16": np.uint16,
+    "bfloat16x3": np.uint16,
     "int8": np.uint8,
 }
-KINDS = tuple(STORED.values())  # in the order of products.c
 MULTIPLIES: dict[Dtype, str] = {
     "float32": "sonant_multiply",
     "int16": "sonant_multiply",
     "bfloat16": "sonant_amx_multiply",
+    "bfloat16x3": "sonant_amx_multiply_thrice",
     "int8": "sonant_amx_multiply_bytes",
 }
-TOGETHER: dict[Dtype, int] = {
-    "float32": 1,
-    "int16": 2,
-    "bfloat16": 32,
-    "int8": 64,
-}  # inputs that are multiplied together
+FRAMED: dict[Dtype, int] = {"float32": 0, "int16": 1, "bfloat16": 2, "bfloat16x3": 3}  # kinds of products.c
 MIDDLE, LOW = 128, 32  # the byte for 0, where numbers lie on both sides of it; of what GELU makes, hardly ever negative
 ACTIVATIONS = ("none", "leaky", "gelu", "tanh gelu")  # in the order of products.c
 
@@ -130,18 +115,18 @@ class Product:
         self.depth, self.width = wide(inputs, TOGETHER[team.dtype]), wide(outputs, panel)
         self.scales: Floats | None = None
         self.sums: NDArray[np.int32] | None = None
-        if team.dtype in ("bfloat16", "int8") and taps == 1:
+        if team.dtype == "bfloat16x3":
+            weights = _twice(team, weights)
+        if team.dtype in ("float32", "int16"):
+            self.weights, self.scales = packed(team, filled_panels(team, weights, self.depth, self.width // panel))
+        elif len(weights) > 1:
+            self.weights = pack_amx(team, filled_panels(team, weights, self.depth, self.width // panel))
+        else:
             rows = np.ascontiguousarray(weights[0].T)  # stored so, mostly
             if team.dtype == "int8":
-                self.weights, self.scales, self.sums = _pack_bytes(team, rows, self.depth)
+                self.weights, self.scales, self.sums = pack_bytes(team, rows, self.depth)
             else:
-                self.weights = _pack_rows(team, rows, self.depth)
-        else:
-            filled = filled_panels(team, weights, self.depth, self.width // panel)
-            if team.dtype == "bfloat16":
-                self.weights = pack_amx(team, filled)
-            else:
-                self.weights, self.scales = _packed(team, filled)
+                self.weights = pack_rows(team, rows, self.depth)
         self.bias = np.zeros(self.width, np.float32)
         self.bias[:outputs] = 0 if bias is None else bias
 
@@ -203,6 +188,13 @@ class Product:
             self.team.share(panels, panels, lambda _, begin, end: multiply(where, 0, rows, begin, end))
 
 
+def _twice(team: Team, weights: Floats) -> Floats:
+    """(taps, inputs, outputs) as (2 taps, inputs, outputs): each in bfloat16, and what that is off by."""
+    rounded = halves(team, np.ascontiguousarray(weights.reshape(-1, weights.shape[2])))
+    near = (rounded.astype(np.uint32) << 16).view(np.float32).reshape(weights.shape)
+    return np.stack([near, weights - near], axis=1).reshape(-1, *weights.shape[1:])
+
+
 def frame(team: Team, x: Floats, dress: Dress = PLAIN, pad: tuple[int, int] = (0, 0)) -> Steps:
     """(T, channels), dressed, between steps of silence, as the team's products read it."""
     if team.dtype == "float32" and dress is PLAIN and not any(pad) and x.flags.c_contiguous:
@@ -211,34 +203,36 @@ def frame(team: Team, x: Floats, dress: Dress = PLAIN, pad: tuple[int, int] = (0
         assert not any(pad)
         return _to_bytes(team, x, dress, LOW if dress.activation == "gelu" else MIDDLE)
     steps = len(x) + sum(pad)
-    numbers = aligned((steps, wide(x.shape[1], TOGETHER[team.dtype])), STORED[team.dtype])
+    depth = wide(x.shape[1], TOGETHER[team.dtype]) * (2 if team.dtype == "bfloat16x3" else 1)
+    numbers = aligned((steps, depth), STORED[team.dtype])
     scales = np.zeros(steps, np.float32) if team.dtype == "int16" else None
     numbers[: pad[0]] = numbers[steps - pad[1] :] = 0
-    _dress_to(team, x, dress, numbers[pad[0] :], None if scales is None else scales[pad[0] :])
+    _dress_to(team, x, dress, team.dtype, numbers[pad[0] :], None if scales is None else scales[pad[0] :])
     return Steps(numbers, scales)
 
 
 def halves(team: Team, x: Floats) -> NDArray[np.uint16]:
     """(T, channels) in bfloat16's bits."""
     out = aligned(x.shape, np.uint16)
-    _dress_to(team, x, PLAIN, out, None)
+    _dress_to(team, x, PLAIN, "bfloat16", out)
     return out
 
 
 def put_on(team: Team, x: Floats, dress: Dress) -> Floats:
     """(T, channels), dressed, as float32."""
     out = np.empty(x.shape, np.float32)
-    _dress_to(team, x, dress, out, None)
+    _dress_to(team, x, dress, "float32", out)
     return out
 
 
-def _dress_to(team: Team, x: Floats, dress: Dress, out: NDArray[Any], scales: Floats | None) -> None:
+def _dress_to(
+    team: Team, x: Floats, dress: Dress, dtype: Dtype, out: NDArray[Any], scales: Floats | None = None
+) -> None:
     channels = x.shape[1]
     assert channels == 1 or x.strides[1] == x.itemsize
     how, held = dress.given()
     given = x.ctypes.data, x.strides[0] // x.itemsize, channels, ctypes.addressof(how)
-    kind = KINDS.index(out.dtype.type)
-    made = kind, out.ctypes.data, out.shape[1], address(scales)
+    made = FRAMED[dtype], out.ctypes.data, out.shape[1], address(scales)
     kernel, floats = team.library.functions.sonant_frame, wide(channels, MOST_LANES)
 
     def work(member: int, begin: int, end: int) -> None:
@@ -264,73 +258,3 @@ def _to_bytes(team: Team, x: NDArray[Any], dress: Dress, zero: int) -> Steps:
     team.share(steps, FRAMED_AT_ONCE, work)
     del held
     return Steps(numbers, scales, zero)
-
-
-def filled_panels(team: Team, weights: Floats, depth: int, panels: int) -> Floats:
-    """(taps, inputs, outputs) as (taps, depth, panels, panel), zeros beyond."""
-    assert weights.dtype == np.float32
-    filled = np.empty((weights.shape[0], depth, panels, team.library.panel), np.float32)
-    steps = (step // weights.itemsize for step in weights.strides)
-    given, made = (weights.ctypes.data, *weights.shape, *steps, depth, panels), filled.ctypes.data
-    fill = team.library.functions.sonant_fill_panels
-    team.share(panels, panels, lambda _, begin, end: fill(*given, begin, end, made))
-    return filled
-
-
-def _packed(team: Team, filled: Floats) -> tuple[NDArray[Any], Floats | None]:
-    """Weights (taps, depth, panels, panel) for ``sonant_multiply``, and their scales in int16."""
-    taps, depth, *_ = filled.shape
-    deep = team.library.functions.sonant_deep()
-    parts = [filled[tap, k : k + deep] for tap in range(taps) for k in range(0, depth, deep)]
-    made = [round_panels(team, np.ascontiguousarray(part.transpose(1, 0, 2))) for part in parts]
-    scales = [own.reshape(-1) for _, own in made if own is not None]
-    return np.concatenate([part.reshape(-1) for part, _ in made]), np.concatenate(scales) if scales else None
-
-
-def pack_amx(team: Team, filled: Floats) -> NDArray[Any]:
-    """The same for ``sonant_amx_multiply``, bfloat16's bits; depth being a multiple of 32."""
-    taps, depth, panels, panel = filled.shape
-    made = aligned((panels, depth // 32, taps, 16, panel, 2), np.uint16)
-    pack, given, to = (
-        team.library.functions.sonant_amx_pack,
-        (filled.ctypes.data, taps, depth, panels),
-        made.ctypes.data,
-    )
-    team.share(panels, panels, lambda _, begin, end: pack(*given, begin, end, to))
-    return made
-
-
-def _pack_rows(team: Team, rows: Floats, depth: int) -> NDArray[Any]:
-    """The same of one tap, out of (outputs, inputs)."""
-    outputs, inputs = rows.shape
-    panel, pack = team.library.panel, team.library.functions.sonant_amx_pack_rows
-    panels = wide(outputs, panel) // panel
-    made = aligned((panels, depth // 32, 1, 16, panel, 2), np.uint16)
-    given, to = (rows.ctypes.data, inputs, outputs, depth), made.ctypes.data
-    team.share(panels, panels, lambda _, begin, end: pack(*given, begin, end, to))
-    return made
-
-
-def _pack_bytes(team: Team, rows: Floats, depth: int) -> tuple[NDArray[Any], Floats, NDArray[np.int32]]:
-    """(outputs, inputs) for ``sonant_amx_multiply_bytes``, with what outputs are worth and come to."""
-    outputs, inputs = rows.shape
-    width, panel = wide(outputs, team.library.panel), team.library.panel
-    made = aligned((width // panel, depth // 64, 16, panel, 4), np.int8)
-    scales, sums = np.empty(width, np.float32), np.empty(width, np.int32)
-    pack, given = team.library.functions.sonant_amx_pack_bytes, (rows.ctypes.data, inputs, outputs, depth)
-    to = made.ctypes.data, scales.ctypes.data, sums.ctypes.data
-    team.share(width // panel, width // panel, lambda _, begin, end: pack(*given, begin, end, *to))
-    return made, scales, sums
-
-
-def round_panels(team: Team, panels: Floats) -> tuple[NDArray[Any], Floats | None]:
-    """Weights (..., depth, panel) as the team multiplies them: as they are, or in int16 and a scale for each output."""
-    if team.dtype == "float32":
-        return panels, None
-    *count, depth, panel = panels.shape
-    whole, scales = np.empty(panels.shape, np.int16), np.empty((*count, panel), np.float32)
-    given = panels.ctypes.data, depth
-    made = whole.ctypes.data, scales.ctypes.data
-    total, rounds = scales.size // panel, team.library.functions.sonant_round_panels
-    team.share(total, total, lambda _, begin, end: rounds(*given, begin, end, *made))
-    return whole, scales

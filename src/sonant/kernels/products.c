@@ -209,9 +209,10 @@ void dress_row(const dress *how, float *row, int64_t channels, int64_t count) {
     }
 }
 
-enum { FLOAT32, INT16, BFLOAT16 };
+enum { FLOAT32, INT16, BFLOAT16, TWICE };
 
 /* Rows [row, row_end) of x, dressed: to (rows, stride) of a kind, filled up with zeros to stride; int16 has scales.
+   Twice are rows in bfloat16, and behind each what it is off by.
    Space for a row, up to a multiple of LANES. */
 PUBLIC void sonant_frame(const float *x, int64_t x_row, int64_t channels, const dress *how, int64_t row,
                          int64_t row_end, float *space, int64_t kind, void *to, int64_t stride, float *scales) {
@@ -225,6 +226,16 @@ PUBLIC void sonant_frame(const float *x, int64_t x_row, int64_t channels, const 
 #if defined(__AVX512BF16__)
         if (kind == BFLOAT16)
             for (int64_t i = 0; i < count; i += LANES) store_halves((uint16_t *)space + i, load(space + i));
+        if (kind == TWICE) {
+            uint16_t *rounded = (uint16_t *)out, *off = rounded + stride / 2;
+            memset(out, 0, stride * size);
+            for (int64_t i = 0; i < count; i += LANES) {
+                vec value = load(space + i);
+                store_halves(rounded + i, value);
+                store_halves(off + i, value - (vec)(halves(value) << 16));
+            }
+            continue;
+        }
 #endif
         int64_t filled = stride < count ? stride : count;
         memcpy(out, space, filled * size);

@@ -57,7 +57,10 @@ class _Opening:
     """Opens each part of a checkpoint by what has it."""
 
     def __init__(self, checkpoint: Checkpoint, options: EngineOptions, exact: Team | None, voice: Team | None) -> None:
-        teams: dict[Part, Team | None] = {"text": exact, "prosody": exact, "decoder": voice}
+        text = exact
+        if voice is not None and voice.dtype == "bfloat16":
+            text = voice.of("bfloat16x3")  # as exact as float32
+        teams: dict[Part, Team | None] = {"text": text, "prosody": exact, "decoder": voice}
         self.packing = Packing(checkpoint, {part: team for part, team in teams.items() if team is not None})
         self.graphs: Graphs | None = None
         if voice is None:
