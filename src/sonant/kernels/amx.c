@@ -126,14 +126,14 @@ PUBLIC void sonant_amx_convolve(const convolution *c, int64_t row, int64_t row_e
     _tile_release();
 }
 
-/* The same of one tap, out of (outputs, inputs); zeros behind both. */
-PUBLIC void sonant_amx_pack_rows(const float *from, int64_t inputs, int64_t outputs, int64_t depth, int64_t panel,
+/* The same of one tap, out of (outputs, inputs), rows apart; zeros behind both. */
+PUBLIC void sonant_amx_pack_rows(const float *from, int64_t apart, int64_t inputs, int64_t outputs, int64_t depth, int64_t panel,
                                  int64_t panel_end, uint16_t *to) {
     to += panel * depth * PANEL;
     for (; panel < panel_end; panel++)
         for (int64_t k = 0; k < depth; k += DEPTH, to += DEPTH * PANEL)
             for (int64_t n = 0; n < PANEL; n++) {
-                const float *row = from + (panel * PANEL + n) * inputs + k;
+                const float *row = from + (panel * PANEL + n) * apart + k;
                 int64_t some = panel * PANEL + n < outputs ? inputs - k : 0;
                 uint16_t pairs[DEPTH];
                 for (int i = 0; i < DEPTH; i += LANES) store_halves(pairs + i, load_part(row + i, some - i));

@@ -260,14 +260,14 @@ def _has_amx(functions: ctypes.CDLL) -> bool:
     functions.sonant_amx_multiply_thrice.argtypes = functions.sonant_multiply.argtypes
     functions.sonant_amx_multiply_bytes.argtypes = functions.sonant_multiply.argtypes
     functions.sonant_amx_frame_bytes.argtypes = [POINTER, *[INT] * 3, POINTER, *[INT] * 3, *[POINTER] * 3, INT]
-    functions.sonant_amx_pack_bytes.argtypes = [POINTER, *[INT] * 5, *[POINTER] * 3]
+    functions.sonant_amx_pack_bytes.argtypes = [POINTER, *[INT] * 6, *[POINTER] * 3]
     functions.sonant_amx_convolve.argtypes = functions.sonant_convolve.argtypes
     functions.sonant_amx_pack_heads.argtypes = functions.sonant_pack_heads.argtypes
     functions.sonant_amx_attend.argtypes = functions.sonant_attend.argtypes
     for name in ("blocks", "space"):
         function = getattr(functions, f"sonant_amx_attend_{name}")
         function.argtypes, function.restype = [POINTER], INT
-    functions.sonant_amx_pack_rows.argtypes = [POINTER, INT, INT, INT, INT, INT, POINTER]
+    functions.sonant_amx_pack_rows.argtypes = [POINTER, *[INT] * 6, POINTER]
     functions.sonant_amx_pack.argtypes = [POINTER, INT, INT, INT, INT, INT, POINTER]
     functions.sonant_amx_layers.argtypes = [POINTER, POINTER, POINTER]
     functions.sonant_amx_layers_space.argtypes, functions.sonant_amx_layers_phases.argtypes = [POINTER] * 2, [POINTER]

@@ -51,12 +51,12 @@ def pack_amx(team: Team, filled: Floats) -> NDArray[Any]:
 
 
 def pack_rows(team: Team, rows: Floats, depth: int) -> NDArray[Any]:
-    """The same of one tap, out of (outputs, inputs)."""
+    """The same of one tap, out of (outputs, inputs); rows may stand apart."""
     outputs, inputs = rows.shape
     panel, pack = team.library.panel, team.library.functions.sonant_amx_pack_rows
     panels = wide(outputs, panel) // panel
     made = aligned((panels, depth // 32, 1, 16, panel, 2), np.uint16)
-    given, to = (rows.ctypes.data, inputs, outputs, depth), made.ctypes.data
+    given, to = (rows.ctypes.data, rows.strides[0] // rows.itemsize, inputs, outputs, depth), made.ctypes.data
     team.share(panels, panels, lambda _, begin, end: pack(*given, begin, end, to))
     return made
 
@@ -67,7 +67,10 @@ def pack_bytes(team: Team, rows: Floats, depth: int) -> tuple[NDArray[Any], Floa
     width, panel = wide(outputs, team.library.panel), team.library.panel
     made = aligned((width // panel, depth // 64, 16, panel, 4), np.int8)
     scales, sums = np.empty(width, np.float32), np.empty(width, np.int32)
-    pack, given = team.library.functions.sonant_amx_pack_bytes, (rows.ctypes.data, inputs, outputs, depth)
+    pack, given = (
+        team.library.functions.sonant_amx_pack_bytes,
+        (rows.ctypes.data, rows.strides[0] // rows.itemsize, inputs, outputs, depth),
+    )
     to = made.ctypes.data, scales.ctypes.data, sums.ctypes.data
     team.share(width // panel, width // panel, lambda _, begin, end: pack(*given, begin, end, *to))
     return made, scales, sums

@@ -122,7 +122,9 @@ class Product:
         elif len(weights) > 1:
             self.weights = pack_amx(team, filled_panels(team, weights, self.depth, self.width // panel))
         else:
-            rows = np.ascontiguousarray(weights[0].T)  # stored so, mostly
+            rows = weights[0].T
+            if rows.strides[1] != rows.itemsize:  # stored so, mostly
+                rows = np.ascontiguousarray(rows)
             if team.dtype == "int8":
                 self.weights, self.scales, self.sums = pack_bytes(team, rows, self.depth)
             else:
