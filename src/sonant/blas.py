@@ -8,14 +8,19 @@ clip, and takes 205 since the products before it, which are small, leave those t
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ContextDecorator
 from functools import cache
 from threading import Lock
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
-__all__ = ["one_core"]
+__all__ = ["by_parts", "one_core"]
 
 AFFIXES = [(before, after) for before in ("scipy_", "") for after in ("64_", "")]  # of OpenBLAS's names, by its builds
 
@@ -65,3 +70,21 @@ def _functions(path: str) -> tuple[Callable[[], int], Callable[[int], None]]:
 
 
 one_core = _OneCore()
+
+
+def by_parts(work: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[Any], least: int) -> NDArray[Any]:
+    """``work`` of rows that don't depend on each other, some on each core, none of fewer than ``least``; joined."""
+    parts = max(1, min(_cores(), len(rows) // least))
+    if parts == 1:
+        return work(rows)
+    with one_core:
+        return np.concatenate(list(_threads().map(work, np.array_split(rows, parts))))
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_cores(), "sonant-numpy")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -44,6 +44,7 @@ QUIETEST = 1e-10  # power below which a bin counts as this
 LOG_QUIETEST = -10.0
 RANGE_DECADES = 8.0  # of power kept below the peak
 BLOCK_FRAMES = 256  # frames transformed at once: their spectra stay in the cache (twice as fast as 1024)
+FEW_FRAMES = 32  # transformed at once in search of the loudest
 
 Reader = Callable[[int, int], NDArray[np.float32]]  # (start, stop) in samples, inside the recording -> (stop - start,)
 
@@ -74,11 +75,14 @@ def mel_peak(read: Reader, length: int, n_mels: int = 80) -> float:
         length: samples in all.
         n_mels: as in ``log_mel``.
     """
-    peak = LOG_QUIETEST
-    frames = length // HOP + 3  # frames that reach past the end still hear its tail
-    for start in range(0, frames, 8 * BLOCK_FRAMES):
-        block = _log_power(read, length, start, min(start + 8 * BLOCK_FRAMES, frames), n_mels)
-        peak = max(peak, float(block.max()))
+    peak, frames = LOG_QUIETEST, length // HOP + 3  # frames that reach past the end still hear its tail
+    for start in range(0, frames, BLOCK_FRAMES):
+        heard = _frames(read, length, start, min(start + BLOCK_FRAMES, frames))
+        most = _most_power(heard, n_mels)
+        while len(louder := np.flatnonzero(most > peak)):
+            tried = louder[np.argsort(most[louder])[-FEW_FRAMES:]]  # the loudest first: hardly any is left then
+            peak = max(peak, float(_mel_of(heard[tried], n_mels).max()))
+            most[tried] = LOG_QUIETEST
     return peak
 
 
@@ -153,18 +157,42 @@ def _hann() -> NDArray[np.float32]:
 @one_core
 def _log_power(read: Reader, length: int, start: int, stop: int, n_mels: int) -> NDArray[np.float32]:
     """log10 of mel power, (n_mels, stop - start), no floor but QUIETEST; frame k is centred on sample 160 k."""
-    filters, window = mel_filters(n_mels), _hann()
     output = np.full((n_mels, max(0, stop - start)), np.float32(LOG_QUIETEST))
     heard = min(stop, -(-(length + FFT_SAMPLES // 2) // HOP))  # later frames hear silence alone
     for first in range(start, heard, BLOCK_FRAMES):
         last = min(first + BLOCK_FRAMES, heard)
-        span = _centred(read, length, first * HOP, (last - 1) * HOP)
-        frames = np.lib.stride_tricks.sliding_window_view(span, FFT_SAMPLES)[::HOP]  # (frames, 400)
-        spectrum = np.fft.rfft(frames * window, axis=1)
-        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        mel = np.maximum(filters @ power.T, np.float32(QUIETEST))
-        output[:, first - start : last - start] = np.maximum(np.log10(mel), np.float32(LOG_QUIETEST))
+        output[:, first - start : last - start] = _mel_of(_frames(read, length, first, last), n_mels)
     return output
+
+
+def _frames(read: Reader, length: int, first: int, last: int) -> NDArray[np.float32]:
+    """Frames [first, last), (last - first, 400), a view of their samples."""
+    span = _centred(read, length, first * HOP, (last - 1) * HOP)
+    return np.lib.stride_tricks.sliding_window_view(span, FFT_SAMPLES)[::HOP]
+
+
+@one_core
+def _mel_of(frames: NDArray[np.float32], n_mels: int) -> NDArray[np.float32]:
+    """log10 of mel power, (n_mels, F), of frames (F, 400)."""
+    spectrum = np.fft.rfft(frames * _hann(), axis=1)
+    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    mel = np.maximum(mel_filters(n_mels) @ power.T, np.float32(QUIETEST))
+    return np.maximum(np.log10(mel), np.float32(LOG_QUIETEST))
+
+
+def _most_power(frames: NDArray[np.float32], n_mels: int) -> NDArray[np.float64]:
+    """What no log10 mel power of frames (F, 400), a view of their samples, can be above.
+
+    By Parseval's theorem the bins between 0 and 8 kHz, which alone are in a filter, hold at most half of 400 times the
+    energy of the windowed samples; and a piece's energy is at most what it is times the window's largest square there.
+    """
+    pieces = FFT_SAMPLES // 5
+    samples = np.concatenate([frames[:, :HOP].reshape(-1), frames[-1, HOP:]])
+    energy = np.square(samples).reshape(-1, pieces).sum(axis=1, dtype=np.float64)
+    largest = np.square(_hann().astype(np.float64)).reshape(-1, pieces).max(axis=1)
+    energies = sum(times * energy[piece::2][: len(frames)] for piece, times in enumerate(largest))
+    most = 1.01 * mel_filters(n_mels).max() * FFT_SAMPLES / 2 * energies  # 1 %: for float32's roundings
+    return np.log10(np.maximum(most, QUIETEST))
 
 
 def _centred(read: Reader, length: int, first: int, last: int) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.blas import one_core
+from sonant.blas import by_parts, one_core
 from sonant.errors import BadInput
 
 __all__ = ["FRAME", "SAMPLE_RATE", "StreamingVad", "VadOptions", "spans", "speech_probabilities", "speech_spans"]
@@ -31,6 +31,7 @@ FFT, HOP = 256, 128  # samples
 BINS = FFT // 2 + 1
 UNITS = 128  # of the LSTM
 BATCH = 256  # frames at once: their spectra stay in the cache
+LEAST_FRAMES = 32  # that a core hears by itself
 WEIGHTS = Path(__file__).parent / "data" / "silero_vad.safetensors"
 SHORT_PAUSE_MS = 98  # a pause where a span that grew too long may be cut (silero-vad ``utils_vad.py``)
 
@@ -133,7 +134,8 @@ class StreamingVad:
         contexts = np.concatenate([self._context[None], frames[:-1, -CONTEXT:]])
         self._context = frames[-1, -CONTEXT:].copy()
         mirrored = frames[:, -2 : -2 - MIRROR : -1]
-        features = self._network.features(np.concatenate([contexts, frames, mirrored], axis=1))  # (F, 640) -> (F, 128)
+        samples = np.concatenate([contexts, frames, mirrored], axis=1)  # (F, 640)
+        features = by_parts(self._network.features, samples, LEAST_FRAMES)  # (F, 128)
         hidden, self._hidden, self._cell = self._network.remember(features, self._hidden, self._cell)
         return self._network.judge(hidden)
 
