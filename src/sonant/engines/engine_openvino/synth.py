@@ -66,7 +66,7 @@ class _Opening:
             self.graphs = synth_graphs.Graphs(checkpoint, runtime.plan(options))
 
     def __call__(self, part: Part, template: Template, tensors: Mapping[str, Tensor]) -> Run:
-        """The part as open_graphs wants it: text, then prosody, then the decoder."""
+        """The part as open_graphs wants it."""
         run, graphs = None, self.graphs
         if part in self.packing.teams:
             run = self.packing(part, tensors)
