@@ -67,7 +67,7 @@ class _Opening:
 
     def __call__(self, part: Part, template: Template, tensors: Mapping[str, Tensor]) -> Run:
         """The part as open_graphs wants it."""
-        run, graphs = None, self.graphs
+        graphs = self.graphs
         if part in self.packing.teams:
             run = self.packing(part, tensors)
         else:
