@@ -326,6 +326,30 @@ def test_a_team_tells_what_went_wrong():
     team.share(9, 1, lambda *_: None)  # and goes on
 
 
+@pytest.mark.parametrize("level", dict(KINDS))
+def test_a_team_of_another_dtype_has_the_same_threads(level, opened):
+    team, random = opened(level, "float32"), np.random.default_rng(0)
+    if "int16" not in team.library.dtypes:
+        pytest.skip("no int16 here")
+    x, weights = numbers(random, 20, 40), numbers(random, 1, 40, 8)
+    other = team.of("int16")
+    assert (other.pool, other.lock, other.spaces) == (team.pool, team.lock, team.spaces)
+    np.testing.assert_array_equal(Product(other, weights)(x), Product(opened(level, "int16"), weights)(x))
+    assert team.dtype == "float32"
+
+
+@pytest.mark.parametrize("gelu", [GELU, TANH_GELU])
+@pytest.mark.parametrize(("level", "dtype"), KINDS)
+def test_products_of_activated_rows(level, dtype, opened, gelu):
+    team, random = opened(level, dtype), np.random.default_rng(0)
+    product = Product(team, numbers(random, 1, 40, 24) / 6)
+    x = numbers(random, 20, 40)
+    steps, right = product.activated(x, gelu=gelu), put_on(team, product(x)[:, :24], gelu)
+    found = (widened(steps.numbers) if dtype == "bfloat16" else steps.numbers)[:, :24].astype(np.float64)
+    found *= 1 if steps.scales is None else steps.scales[:, None]
+    np.testing.assert_allclose(found, right, atol={"float32": 0, "int16": 1e-3, "bfloat16": 0.02}[dtype])
+
+
 def replace_library():
     """A library that nobody calls."""
     return library.Library("none", 8, frozenset({"float32"}), None)

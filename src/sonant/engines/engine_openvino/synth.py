@@ -69,8 +69,8 @@ class _Opening:
             self.graphs = synth_graphs.Graphs(checkpoint, runtime.plan(options))
 
     def __call__(self, part: Part, template: Template, tensors: Mapping[str, Tensor]) -> Run:
-        """The part as open_graphs wants it: text, then prosody, then the decoder."""
-        run, graphs = None, self.graphs
+        """The part as open_graphs wants it."""
+        graphs = self.graphs
         if part in self.packing.teams:
             run = self.packing(part, tensors)
         else:
