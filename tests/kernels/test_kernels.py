@@ -82,7 +82,7 @@ def test_convolutions(level, dtype, opened, steps, panels, kernel, dilation, par
     out = residual if parts[1] else np.empty_like(residual)  # in place
     convolution = Convolution(team, weights, bias if parts[0] else None, dilation)
     found = convolution(x, dress, out, residual if parts[1] else None)
-    if dtype == "bfloat16":  # tap by tap
+    if convolution.by_taps:
         loud = np.full((1, inputs * kernel), np.abs(heard).max())
     else:
         loud = np.full((1, inputs), np.abs(heard).max() * np.sqrt(32))  # a tile's points hold 32 steps

@@ -33,7 +33,7 @@ INLINE void multiply(int kind, const product *p, int64_t row, int64_t row_end, i
             for (int64_t top = first; top < last; top += BLOCK) {
                 int64_t rows = last - top < BLOCK ? last - top : BLOCK;
                 if (top == first || rows < BLOCK) shape_tiles(rows);
-                multiply_block(kind, 0, rows, (const char *)p->inputs + top * step, step, p->taps, held, strips,
+                multiply_block(kind, 0, 0, rows, (const char *)p->inputs + top * step, step, p->taps, held, strips,
                                (const char *)p->weights + n * size, sums[0], PANEL);
                 const float *row_scales = kind == BYTES ? p->input_scales + top : 0;
                 for (int64_t side = 0, output = n * PANEL; side < PANEL; side += LANES, output += LANES) {
@@ -104,7 +104,7 @@ PUBLIC void sonant_amx_convolve(const convolution *c, int64_t row, int64_t row_e
         for (int64_t t = row; t < row_end; t += BLOCK) {
             int64_t rows = row_end - t < BLOCK ? row_end - t : BLOCK;
             if (t == row || rows < BLOCK) shape_tiles(rows);
-            multiply_block(HALVES, 0, rows, heard + (t - row) * step, step, c->kernel, c->dilation * step, c->inputs / DEPTH,
+            multiply_block(HALVES, 0, 0, rows, heard + (t - row) * step, step, c->kernel, c->dilation * step, c->inputs / DEPTH,
                            weights, sums[0], PANEL);
             UNROLL for (int side = 0; side < 2; side++) {
                 int64_t place = t * c->outputs + n + side * LANES;
@@ -126,6 +126,26 @@ PUBLIC void sonant_amx_convolve(const convolution *c, int64_t row, int64_t row_e
     _tile_release();
 }
 
+void multiply_points(const convolution *c, int64_t tiles, const uint16_t *in, int64_t in_plane, float *out,
+                     int64_t out_plane) {
+    float common[BLOCK][PANEL] __attribute__((aligned(64)));
+    int64_t size = c->inputs * PANEL, step = 2 * c->inputs, strips = c->inputs / DEPTH;
+    for (int64_t point = 0; point < POINTS; point++, in += 3 * in_plane, out += 2 * out_plane) {
+        const uint16_t *weights = (const uint16_t *)c->weights + 3 * point * size * (c->outputs / PANEL);
+        for (int64_t n = 0; n < c->outputs; n += PANEL, weights += 3 * size)
+            for (int64_t top = 0; top < tiles; top += BLOCK) {
+                int64_t rows = tiles - top < BLOCK ? tiles - top : BLOCK;
+                const char *sum = (const char *)(in + top * c->inputs), *a = sum + 2 * in_plane, *b = a + 2 * in_plane;
+                float *re = out + top * c->outputs + n, *im = re + out_plane;
+                shape_tiles(rows);
+                multiply_block(HALVES, 0, 0, rows, sum, step, 1, 0, strips, weights, common[0], PANEL);
+                multiply_block(HALVES, common[0], PANEL, rows, a, step, 1, 0, strips, weights + size, im, c->outputs);
+                multiply_block(HALVES, common[0], PANEL, rows, b, step, 1, 0, strips, weights + 2 * size, re, c->outputs);
+            }
+    }
+    _tile_release();
+}
+
 /* The same of one tap, out of (outputs, inputs), rows apart; zeros behind both. */
 PUBLIC void sonant_amx_pack_rows(const float *from, int64_t apart, int64_t inputs, int64_t outputs, int64_t depth, int64_t panel,
                                  int64_t panel_end, uint16_t *to) {
@@ -141,6 +161,14 @@ PUBLIC void sonant_amx_pack_rows(const float *from, int64_t apart, int64_t input
             }
 }
 
+/* 16 rows of a panel, row apart, two by two as tiles read them. */
+INLINE uint16_t *pack_pairs(const float *from, int64_t row, uint16_t *to) {
+    for (int i = 0; i < DEPTH; i += 2, from += 2 * row)
+        for (int side = 0; side < PANEL; side += LANES, to += PANEL)
+            *(unaligned_ints *)to = halves(load(from + side)) | halves(load(from + row + side)) << 16;
+    return to;
+}
+
 /* Panels [panel, panel_end) of weights (taps, depth, panels, PANEL) in bfloat16, as multiply_block reads them. */
 PUBLIC void sonant_amx_pack(const float *from, int64_t taps, int64_t depth, int64_t panels, int64_t panel,
                               int64_t panel_end, uint16_t *to) {
@@ -148,10 +176,12 @@ PUBLIC void sonant_amx_pack(const float *from, int64_t taps, int64_t depth, int6
     for (; panel < panel_end; panel++)
         for (int64_t k = 0; k < depth; k += DEPTH)
             for (int64_t tap = 0; tap < taps; tap++)
-                for (int64_t i = k; i < k + DEPTH; i += 2)
-                    for (int side = 0; side < PANEL; side += LANES, to += PANEL) {
-                        const float *first = from + ((tap * depth + i) * panels + panel) * PANEL + side;
-                        *(unaligned_ints *)to = halves(load(first)) | halves(load(first + panels * PANEL)) << 16;
-                    }
+                to = pack_pairs(from + ((tap * depth + k) * panels + panel) * PANEL, panels * PANEL, to);
+}
+
+/* Panels (depth, PANEL) likewise, each by itself. */
+PUBLIC void sonant_amx_pack_panels(const float *from, int64_t depth, int64_t panel, int64_t panel_end, uint16_t *to) {
+    to += panel * depth * PANEL;
+    for (int64_t k = panel * depth; k < panel_end * depth; k += DEPTH) to = pack_pairs(from + k * PANEL, PANEL, to);
 }
 #endif

@@ -93,17 +93,18 @@ enum { HALVES, BYTES, THRICE_HALVES }; /* what is multiplied; see multiply_block
 /* sums = rows of a, step bytes apart, times a panel of weights (strips, taps, 16, PANEL, 4 bytes): of bfloat16; of bytes,
    rows without a sign; or thrice of bfloat16, where behind the strips of a row lie those of what it is off by, behind a
    strip of weights the one of what that is off by, and all but the product of both are summed. What a tap reads lies
-   tap_step bytes behind what the one before does. There is room for BLOCK rows of sums; with more they are added to. */
-INLINE void multiply_block(int kind, int more, int64_t rows, const char *a, int64_t step, int64_t taps, int64_t tap_step,
+   tap_step bytes behind what the one before does. There is room for BLOCK rows of sums; these begin with
+   others where there are some, which may be the same. */
+INLINE void multiply_block(int kind, const float *others, int64_t others_row, int64_t rows, const char *a, int64_t step, int64_t taps, int64_t tap_step,
                            int64_t strips, const void *weights, float *sums, int64_t sums_row) {
     const char *w = (const char *)weights;
     int64_t below = rows > HEIGHT ? HEIGHT * step : 0; /* without rows there the first one is read again */
     float *under = sums + HEIGHT * sums_row;
-    if (more) {
-        _tile_loadd(0, sums, 4 * sums_row);
-        _tile_loadd(1, sums + HEIGHT, 4 * sums_row);
-        _tile_loadd(2, under, 4 * sums_row);
-        _tile_loadd(3, under + HEIGHT, 4 * sums_row);
+    if (others) {
+        _tile_loadd(0, others, 4 * others_row);
+        _tile_loadd(1, others + HEIGHT, 4 * others_row);
+        _tile_loadd(2, others + HEIGHT * others_row, 4 * others_row);
+        _tile_loadd(3, others + HEIGHT * others_row + HEIGHT, 4 * others_row);
     } else {
         _tile_zero(0);
         _tile_zero(1);

@@ -87,7 +87,7 @@ float *attend_tiles(int64_t rows, const uint16_t *asked, int64_t row, int64_t co
     for (int64_t k = 0; k < all; k += SPAN) {
         int64_t wide = all - k < SPAN ? all - k : SPAN, some = count - k < wide ? count - k : wide;
         for (int64_t n = 0; n < wide; n += PANEL)
-            multiply_block(HALVES, 0, rows, (const char *)asked, 2 * row, 1, 0, deep / DEPTH, keys + (k + n) * deep,
+            multiply_block(HALVES, 0, 0, rows, (const char *)asked, 2 * row, 1, 0, deep / DEPTH, keys + (k + n) * deep,
                            scores + n, SPAN);
         for (int64_t r = 0; r < rows; r++) {
             float factor = weigh_halves(states + r, !k, scores + r * SPAN, some, wide, weights + r * apart);
@@ -96,7 +96,7 @@ float *attend_tiles(int64_t rows, const uint16_t *asked, int64_t row, int64_t co
                     store(made + r * deep + i, load(made + r * deep + i) * factor);
         }
         for (int64_t n = 0; n < deep; n += PANEL)
-            multiply_block(HALVES, k > 0, rows, (char *)weights, 2 * apart, 1, 0, wide / DEPTH, values + n * all + k * PANEL,
+            multiply_block(HALVES, k ? made + n : 0, deep, rows, (char *)weights, 2 * apart, 1, 0, wide / DEPTH, values + n * all + k * PANEL,
                            made + n, deep);
     }
     for (int64_t r = 0; r < rows; r++) {

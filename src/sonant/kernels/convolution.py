@@ -1,5 +1,5 @@
 """Long convolutions with what stands around them in a vocoder: on polynomials, at a fraction of their taps
-(``convolutions.c``), or in bfloat16 on AMX, tap by tap (``amx.c``).
+(``convolutions.c``); short ones in bfloat16 on AMX tap by tap (``amx.c``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.kernels.library import Floats, Shape, address, wide
-from sonant.kernels.panels import filled_panels, pack_amx, round_panels
+from sonant.kernels.panels import filled_panels, pack_amx, pack_panels, round_panels
 from sonant.kernels.team import Team
 
 __all__ = ["Convolution", "Moments", "moments"]
@@ -20,7 +20,9 @@ __all__ = ["Convolution", "Moments", "moments"]
 POINTS = 16
 LONGEST = 31  # taps: a tile of 32 steps then gives two
 STEPS_AT_ONCE = 512  # on tiles: what they read stays in the second cache
+FEWEST = 1200  # taps times inputs: with fewer of them bfloat16 is faster tap by tap than on polynomials
 TILES = 48  # at a time: planes of 2 to 4 MB, and a weight that is read serves so many
+TILES_IN_BLOCKS = 64  # the same in bfloat16, of which 32 are multiplied together
 ROWS_AT_ONCE = 4096
 
 
@@ -77,7 +79,8 @@ class Convolution:
             self.bias[:outputs] = bias
         taps, width = weights.transpose(2, 1, 0), self.outputs // panel
         self.scales: Floats | None = None
-        if team.dtype == "bfloat16":
+        self.by_taps = team.dtype == "bfloat16" and kernel * self.inputs < FEWEST
+        if self.by_taps:
             self.weights = pack_amx(team, filled_panels(team, taps, self.inputs, width))
             return
         # last tap first: a product of polynomials
@@ -86,7 +89,10 @@ class Convolution:
         given = taps.ctypes.data, roots.ctypes.data, kernel, self.inputs, self.outputs
         made = panels.ctypes.data
         team.share(self.inputs, self.inputs, lambda _, begin, end: functions.sonant_points(*given, begin, end, made))
-        self.weights, self.scales = round_panels(team, panels)
+        if team.dtype == "bfloat16":
+            self.weights = pack_panels(team, panels)
+        else:
+            self.weights, self.scales = round_panels(team, panels)
 
     def __call__(self, x: Floats, dress: Floats, out: Floats, residual: Floats | None = None) -> Moments:
         """Dress, activate, convolve; what comes out is in ``out``, and its moments are returned.
@@ -99,14 +105,23 @@ class Convolution:
         """
         functions = self.team.library.functions
         parts = (x, dress, self.weights, self.scales, self.bias, residual, out)
-        given = Shape(*map(address, parts), len(x), self.inputs, self.outputs, self.kernel, self.dilation)
+        given = Shape(
+            *map(address, parts),
+            len(x),
+            self.inputs,
+            self.outputs,
+            self.kernel,
+            self.dilation,
+            int(self.team.dtype == "bfloat16"),
+        )
         where = ctypes.addressof(given)
-        if self.team.dtype == "bfloat16":
+        if self.by_taps:
             room, convolve = functions.sonant_amx_space, functions.sonant_amx_convolve
             total, most = len(x), STEPS_AT_ONCE
         else:
             room, convolve = functions.sonant_space, functions.sonant_convolve
-            total, most = functions.sonant_tiles(where), TILES
+            most = TILES_IN_BLOCKS if self.team.dtype == "bfloat16" else TILES
+            total = functions.sonant_tiles(where)
         sums: dict[int, NDArray[np.float64]] = {}
 
         def work(member: int, begin: int, end: int) -> None:

@@ -14,7 +14,6 @@ and the sums that the next instance normalisation needs behind it. */
 #include "convolutions.h"
 
 #define STEPS 32 /* of a tile */
-#define POINTS 16
 
 typedef struct {
     vec re, im;
@@ -66,8 +65,19 @@ INLINE void four(complex z[4], int sign) {
     z[3] = (complex){away_re - side_re, away_im - side_im};
 }
 
+/* A register to planes of float32 or bfloat16. */
+INLINE void put(int halves, void *planes, int64_t place, vec value) {
+#if defined(__AVX512BF16__)
+    if (halves) {
+        store_halves((uint16_t *)planes + place, value);
+        return;
+    }
+#endif
+    store((float *)planes + place, value);
+}
+
 /* One tile's steps to its points: at each point three planes, the real part a, the imaginary part b, and a + b. */
-static void evaluate(const convolution *c, const float *const steps[STEPS], float *planes, int64_t plane) {
+INLINE void evaluate(int halves, const convolution *c, const float *const steps[STEPS], void *planes, int64_t plane) {
     for (int64_t channel = 0; channel < c->inputs; channel += LANES) {
         vec scale = load(c->dress + channel), shift = load(c->dress + c->inputs + channel);
         vec turns = load(c->dress + 2 * c->inputs + channel), inverse = load(c->dress + 3 * c->inputs + channel);
@@ -88,10 +98,10 @@ static void evaluate(const convolution *c, const float *const steps[STEPS], floa
             UNROLL for (int n = 1; n < 4; n++) z[q][n] = twiddled(z[q][n], q, n);
             four(z[q], 1);
             UNROLL for (int r = 0; r < 4; r++) { /* point q + 4 r */
-                float *to = planes + (4 * q + r) * 3 * plane + channel;
-                store(to, z[q][r].re + z[q][r].im);
-                store(to + plane, z[q][r].re);
-                store(to + 2 * plane, z[q][r].im);
+                int64_t place = (4 * q + r) * 3 * plane + channel;
+                put(halves, planes, place, z[q][r].re + z[q][r].im);
+                put(halves, planes, place + plane, z[q][r].re);
+                put(halves, planes, place + 2 * plane, z[q][r].im);
             }
         }
     }
@@ -171,19 +181,25 @@ PUBLIC int64_t sonant_tiles(const convolution *c) {
 /* Floats between two planes: one cache line more than they hold, else all planes share a set of the first cache. */
 static int64_t apart(int64_t tiles, int64_t channels) { return tiles * channels + 16; }
 
+/* Rows of a plane: blocks of 32 are written whole. */
+static int64_t filled(const convolution *c, int64_t tiles) { return c->halves ? (tiles + 31) / 32 * 32 : tiles; }
+
 /* Floats of space that sonant_convolve needs for so many tiles. */
 PUBLIC int64_t sonant_space(const convolution *c, int64_t tiles) {
+    tiles = filled(c, tiles);
     int64_t out = POINTS * 2 * apart(tiles, c->outputs) + tiles * PANEL, in = POINTS * 3 * apart(tiles, c->inputs);
+    if (c->halves) return out + in / 2 + 32;
     return out + (c->scales ? in / 2 + POINTS * 3 * (apart(1, c->inputs) + tiles) : in);
 }
 
 /* Tiles [tile, tile_end); moments as in add_moments. */
 PUBLIC void sonant_convolve(const convolution *c, int64_t tile, int64_t tile_end, float *space, double *moments) {
     int64_t tiles = tile_end - tile, fresh = STEPS + 1 - c->kernel;
-    int64_t in_plane = apart(tiles, c->inputs), out_plane = apart(tiles, c->outputs), one = apart(1, c->inputs);
+    int64_t in_plane = apart(filled(c, tiles), c->inputs), out_plane = apart(filled(c, tiles), c->outputs), one = apart(1, c->inputs);
     float *out = space, *common = out + 2 * POINTS * out_plane, *in = common + tiles * PANEL;
     float *scales = in + 3 * POINTS * in_plane / 2, *exact = scales + 3 * POINTS * tiles; /* in whole numbers only */
     int16_t *whole = (int16_t *)in;
+    uint16_t *lines = (uint16_t *)(((uintptr_t)in + 63) / 64 * 64); /* in bfloat16 */
     int64_t residue = 0;
     while (tile >= tiles_of(c, residue)) tile -= tiles_of(c, residue++);
     int64_t first_residue = residue, first_tile = tile;
@@ -194,17 +210,24 @@ PUBLIC void sonant_convolve(const convolution *c, int64_t tile, int64_t tile_end
             int64_t row = residue + c->dilation * (tile * fresh + j - (c->kernel - 1) / 2);
             steps[j] = row >= 0 && row < c->rows ? c->x + row * c->inputs : 0;
         }
-        if (!c->scales) {
-            evaluate(c, steps, in + i * c->inputs, in_plane);
+        if (c->halves) {
+            evaluate(1, c, steps, lines + i * c->inputs, in_plane);
             continue;
         }
-        evaluate(c, steps, exact, one);
+        if (!c->scales) {
+            evaluate(0, c, steps, in + i * c->inputs, in_plane);
+            continue;
+        }
+        evaluate(0, c, steps, exact, one);
         for (int plane = 0; plane < 3 * POINTS; plane++)
             scales[plane * tiles + i] =
                 round_row(exact + plane * one, c->inputs, DEEP, WEIGHT_LEVELS, whole + plane * in_plane + i * c->inputs);
     }
+#if defined(__AMX_BF16__) && defined(__linux__)
+    if (c->halves) multiply_points(c, tiles, lines, in_plane, out, out_plane);
+#endif
     /* (a + ib)(c + id) = (a + b) c - b (c + d)  +  i ((a + b) c + a (d - c)) */
-    for (int64_t point = 0; point < POINTS; point++)
+    for (int64_t point = 0; point < POINTS && !c->halves; point++)
         for (int64_t n = 0; n < c->outputs; n += PANEL) {
             float *re = out + 2 * point * out_plane + n, *im = re + out_plane;
             for (int part = 0; part < 3; part++) {

@@ -14,7 +14,14 @@ typedef struct {
     const float *residual; /* (rows, outputs), added; or none. May be out */
     float *out;            /* (rows, outputs) */
     int64_t rows, inputs, outputs, kernel, dilation;
+    int64_t halves; /* weights at the points are in bfloat16, for tiles (sonant_amx_pack_panels) */
 } convolution;
+
+#define POINTS 16 /* that a convolution is evaluated at */
+
+/* amx.c: the points of so many tiles of steps, three planes of bfloat16 for each, times the weights there, to two planes. */
+void multiply_points(const convolution *c, int64_t tiles, const uint16_t *in, int64_t in_plane, float *out,
+                     int64_t out_plane);
 
 /* x + sin(alpha x)^2 / alpha (Ziyin et al. 2020): sin^2 has period pi; the polynomial's error is 5e-7, see
    models/kokoro/graph_layers.py */

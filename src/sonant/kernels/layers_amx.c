@@ -136,7 +136,7 @@ INLINE void multiply(int kind, int how, const member *m, operand a, const tiled 
         for (int64_t top = 0; top < m->rows; top += BLOCK) {
             int64_t rows = m->rows - top < BLOCK ? m->rows - top : BLOCK;
             if (!top || rows < BLOCK) shape_tiles(rows);
-            multiply_block(kind, 0, rows, a.numbers + top * a.step, a.step, 1, 0, strips, weights, sums[0], PANEL);
+            multiply_block(kind, 0, 0, rows, a.numbers + top * a.step, a.step, 1, 0, strips, weights, sums[0], PANEL);
             for (int side = 0; side < PANEL; side += LANES) {
                 int64_t output = n * PANEL + side;
                 outputs o = outputs_of(kind, w->bias + output, w->scales + output, w->sums + output, a.zero);

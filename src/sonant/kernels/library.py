@@ -50,7 +50,7 @@ class Shape(ctypes.Structure):
 
     _fields_ = (
         *((name, POINTER) for name in ("x", "dress", "weights", "scales", "bias", "residual", "out")),
-        *((name, INT) for name in ("rows", "inputs", "outputs", "kernel", "dilation")),
+        *((name, INT) for name in ("rows", "inputs", "outputs", "kernel", "dilation", "halves")),
     )
 
 
@@ -268,6 +268,7 @@ def _has_amx(functions: ctypes.CDLL) -> bool:
         function = getattr(functions, f"sonant_amx_attend_{name}")
         function.argtypes, function.restype = [POINTER], INT
     functions.sonant_amx_pack_rows.argtypes = [POINTER, *[INT] * 6, POINTER]
+    functions.sonant_amx_pack_panels.argtypes = [POINTER, INT, INT, INT, POINTER]
     functions.sonant_amx_pack.argtypes = [POINTER, INT, INT, INT, INT, INT, POINTER]
     functions.sonant_amx_layers.argtypes = [POINTER, POINTER, POINTER]
     functions.sonant_amx_layers_space.argtypes, functions.sonant_amx_layers_phases.argtypes = [POINTER] * 2, [POINTER]

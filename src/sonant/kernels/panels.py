@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from sonant.kernels.library import Dtype, Floats, aligned, wide
 from sonant.kernels.team import Team
 
-__all__ = ["TOGETHER", "filled_panels", "pack_amx", "pack_bytes", "pack_rows", "packed", "round_panels"]
+__all__ = ["TOGETHER", "filled_panels", "pack_amx", "pack_bytes", "pack_panels", "pack_rows", "packed", "round_panels"]
 
 TOGETHER: dict[Dtype, int] = {"float32": 1, "int16": 2, "bfloat16": 32, "bfloat16x3": 32, "int8": 64}
 """Inputs that are multiplied together."""
@@ -47,6 +48,16 @@ def pack_amx(team: Team, filled: Floats) -> NDArray[Any]:
         made.ctypes.data,
     )
     team.share(panels, panels, lambda _, begin, end: pack(*given, begin, end, to))
+    return made
+
+
+def pack_panels(team: Team, panels: Floats) -> NDArray[Any]:
+    """Weights (..., depth, panel) in bfloat16's bits, each panel as tiles read it."""
+    *count, depth, panel = panels.shape
+    made = aligned((*count, depth // 32, 16, panel, 2), np.uint16)
+    total, pack = math.prod(count), team.library.functions.sonant_amx_pack_panels
+    given, to = (panels.ctypes.data, depth), made.ctypes.data
+    team.share(total, total, lambda _, begin, end: pack(*given, begin, end, to))
     return made
 
 
