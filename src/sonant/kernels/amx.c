@@ -104,6 +104,10 @@ PUBLIC void sonant_amx_convolve(const convolution *c, int64_t row, int64_t row_e
         for (int64_t t = row; t < row_end; t += BLOCK) {
             int64_t rows = row_end - t < BLOCK ? row_end - t : BLOCK;
             if (t == row || rows < BLOCK) shape_tiles(rows);
+            for (int64_t r = 0, place = t * c->outputs + n; r < rows; r++, place += c->outputs) {
+                expect(c->out + place, 0, PANEL); /* while tiles are multiplied */
+                if (c->residual && c->residual != c->out) expect(c->residual + place, 0, PANEL);
+            }
             multiply_block(HALVES, 0, 0, rows, heard + (t - row) * step, step, c->kernel, c->dilation * step, c->inputs / DEPTH,
                            weights, sums[0], PANEL);
             UNROLL for (int side = 0; side < 2; side++) {

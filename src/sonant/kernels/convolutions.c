@@ -209,6 +209,7 @@ PUBLIC void sonant_convolve(const convolution *c, int64_t tile, int64_t tile_end
         for (int j = 0; j < STEPS; j++) {
             int64_t row = residue + c->dilation * (tile * fresh + j - (c->kernel - 1) / 2);
             steps[j] = row >= 0 && row < c->rows ? c->x + row * c->inputs : 0;
+            if (steps[j] && j >= c->kernel - 1) expect(steps[j], c->dilation * fresh * c->inputs, c->inputs);
         }
         if (c->halves) {
             evaluate(1, c, steps, lines + i * c->inputs, in_plane);
@@ -255,6 +256,8 @@ PUBLIC void sonant_convolve(const convolution *c, int64_t tile, int64_t tile_end
             int64_t row = residue + c->dilation * (tile * fresh + count);
             if (row >= c->rows) break;
             at[count] = row * c->outputs;
+            if (c->residual) expect(c->residual + at[count], c->dilation * fresh * c->outputs, c->outputs);
+            if (c->residual != c->out) expect(c->out + at[count], c->dilation * fresh * c->outputs, c->outputs);
         }
         interpolate(c, out + i * c->outputs, out_plane, at, count, moments);
     }

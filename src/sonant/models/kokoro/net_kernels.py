@@ -26,6 +26,7 @@ from sonant.weights.tensors import Tensor, to_float32
 __all__ = ["Decoder"]
 
 NOISE_DILATIONS = (1, 3, 5)
+ADDED_AT_ONCE = 4096  # rows
 UP_LEAKY, LAST_LEAKY = Dress(activation="leaky", slope=0.1), Dress(activation="leaky", slope=0.01)
 
 
@@ -202,10 +203,17 @@ class _SnakeBlock:
             inner = first(x, found, dressed, between)
             residual = x
             if also is not None and i + 1 == len(self.layers):
-                residual = np.add(x, also, out=total)
+                residual = self._added(x, also, total)
             found = second(between, inner, dressed, total, residual)
             x = total
         return found
+
+    def _added(self, x: Floats, also: Floats, out: Floats) -> Floats:
+        """Their sum, by the team's threads."""
+        self.team.share(
+            len(x), ADDED_AT_ONCE, lambda _, begin, end: np.add(x[begin:end], also[begin:end], out[begin:end])
+        )
+        return out
 
 
 class _SnakeConvolution:
