@@ -16,17 +16,19 @@ Wang, Takaki & Yamagishi 2019 (NSF) as hexgrad/kokoro 0.9.4 ``istftnet.SineGen``
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.blas import one_core
+from sonant.blas import by_parts, on_cores, one_core
 from sonant.models.kokoro.config import HARMONICS, SAMPLE_RATE, GeneratorConfig
 
 __all__ = ["SourceWeights", "excitation", "noise", "source_spectrum"]
 
 SINE_AMPLITUDE = 0.1
 VOICED_NOISE = 0.003  # amplitude of the noise beside a voiced sine
+LEAST_COLUMNS = 4096  # that a core transforms by itself
 UNVOICED_NOISE = SINE_AMPLITUDE / 3
 AT_ONCE = 32  # half frames: their numbers stay in the second cache
 VOICED_HZ = 10.0  # pitch above this is voiced
@@ -77,7 +79,8 @@ def excitation(
     whole = (start % 1.0).astype(np.float32)
     within = (np.arange(samples_per_step) + 0.5) / samples_per_step  # (300,)
     merged = np.zeros((steps + 1, samples_per_step), np.float32)
-    for begin in range(0, steps + 1, AT_ONCE):
+
+    def merge(begin: int) -> None:
         block = slice(begin, begin + AT_ONCE)
         for h in range(HARMONICS):
             run = slope[block, h, None] * within
@@ -85,6 +88,8 @@ def excitation(
             angle = whole[block, h, None] + run.astype(np.float32)
             angle *= np.float32(2 * np.pi)
             merged[block] += weights.harmonics[h] * np.sin(angle, out=angle)
+
+    on_cores(merge, range(0, steps + 1, AT_ONCE))
     half = samples_per_step // 2  # the first segment is read from its middle, the last up to it
     sines = merged.reshape(-1)[half : half + steps * samples_per_step]
 
@@ -113,9 +118,15 @@ def source_spectrum(signal: NDArray[np.float32], config: GeneratorConfig) -> NDA
     turns = 2 * np.pi * np.outer(np.arange(n_fft), np.arange(bins)) / n_fft
     window = np.hanning(n_fft + 1)[:n_fft, None]  # periodic
     basis = np.concatenate([window * np.cos(turns), -window * np.sin(turns)[:, 1:-1]], axis=1).astype(np.float32)
+    return by_parts(partial(_polar, basis=basis), columns, LEAST_COLUMNS)
+
+
+def _polar(columns: NDArray[np.float32], basis: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(columns, n_fft) to magnitudes and angles."""
+    bins = (len(basis) + 2) // 2
     spectrum = columns @ basis  # (columns, bins + bins - 2)
     real, imaginary = spectrum[:, :bins], spectrum[:, bins:]
-    out = np.zeros((len(spectrum), n_fft + 2), np.float32)
+    out = np.zeros((len(spectrum), 2 * bins), np.float32)
     magnitudes, angles = out[:, :bins], out[:, bins:]
     magnitudes[:, [0, -1]] = np.abs(real[:, [0, -1]])
     magnitudes[:, 1:-1] = np.sqrt(real[:, 1:-1] ** 2 + imaginary**2)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.blas import one_core
+from sonant.blas import by_parts, one_core
 from sonant.models.kokoro.config import GeneratorConfig
 
 __all__ = ["waveform"]
+
+LEAST_COLUMNS = 4096  # that a core transforms by itself
 
 
 @one_core
@@ -24,9 +26,13 @@ def waveform(spectra: NDArray[np.float32], config: GeneratorConfig) -> NDArray[n
         ((columns - 1) x hop,) float32.
     """
     n_fft, hop, bins = config.n_fft, config.hop, config.bins
-    magnitude, phase = np.exp(spectra[:, :bins]), np.sin(spectra[:, bins:])
-    parts = np.concatenate([magnitude * np.cos(phase), magnitude * np.sin(phase)], axis=1)
-    pieces = parts @ _inverse_basis(n_fft)  # (columns, n_fft)
+    basis = _inverse_basis(n_fft)
+
+    def heard(columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        magnitude, phase = np.exp(columns[:, :bins]), np.sin(columns[:, bins:])
+        return np.concatenate([magnitude * np.cos(phase), magnitude * np.sin(phase)], axis=1) @ basis
+
+    pieces = by_parts(heard, spectra, LEAST_COLUMNS)  # (columns, n_fft)
     count, overlap = len(pieces), n_fft // hop
     total = np.zeros((count + overlap - 1, hop), np.float32)
     weight = np.zeros_like(total)
