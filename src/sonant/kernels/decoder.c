@@ -111,14 +111,31 @@ INLINE void narrow_tile(int count, const int16_t *a, int64_t stride, const float
     }
 }
 
+/* Tiles take as many rows as the registers have room for, or one of these counts. */
+#define EIGHT (ROWS > 8 ? 8 : ROWS)
+#define FIVE (ROWS > 5 ? 5 : ROWS)
+INLINE int64_t taken(int64_t rows) {
+    return rows >= ROWS ? ROWS : rows >= EIGHT ? EIGHT : rows == FIVE ? FIVE : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+}
+
+/* tile(count, ...), of a count that the compiler knows; the most that taken gives first. */
+#define TAKE(some, tile, ...) \
+    do { \
+        if (some == ROWS) tile(ROWS, __VA_ARGS__); \
+        else if (some == EIGHT) tile(EIGHT, __VA_ARGS__); \
+        else if (some == FIVE) tile(FIVE, __VA_ARGS__); \
+        else if (some == 4) tile(4, __VA_ARGS__); \
+        else if (some == 2) tile(2, __VA_ARGS__); \
+        else tile(1, __VA_ARGS__); \
+    } while (0)
+
 /* Rows times one panel. */
 static void narrow_panel(int64_t rows, const int16_t *a, int64_t stride, const float *scales, const matrix *w,
                          int64_t panel, const target *to) {
-    int64_t r = 0;
-    for (; rows - r >= ROWS; r += ROWS) narrow_tile(ROWS, a + r * stride, stride, scales + r, w, panel, r, to);
-    for (; rows - r >= 4; r += 4) narrow_tile(4, a + r * stride, stride, scales + r, w, panel, r, to);
-    for (; rows - r >= 2; r += 2) narrow_tile(2, a + r * stride, stride, scales + r, w, panel, r, to);
-    if (r < rows) narrow_tile(1, a + r * stride, stride, scales + r, w, panel, r, to);
+    for (int64_t r = 0, some; r < rows; r += some) {
+        some = taken(rows - r);
+        TAKE(some, narrow_tile, a + r * stride, stride, scales + r, w, panel, r, to);
+    }
 }
 
 #if defined(SONANT_AMX_H)
@@ -240,28 +257,32 @@ INLINE void score_tile(int count, const int16_t *a, int64_t stride, const float 
     }
 }
 
+/* Few rows are summed in several parts, else each sum would wait for the one before. */
+#define PARTS(count) ((count) == 1 ? 4 : (count) == 2 ? 2 : 1)
+
 /* Weights of count rows, known to the compiler, times a panel of values (frames, PANEL). */
 INLINE void value_tile(int count, const float *a, int64_t stride, int64_t frames, const int8_t *values, float *out,
                        int64_t out_row) {
-    vec left[ROWS], right[ROWS];
-    UNROLL for (int r = 0; r < count; r++) left[r] = right[r] = (vec){0};
-    for (int64_t k = 0; k < frames; k++, values += PANEL) {
-        __builtin_prefetch(values + 2048, 0, 2);
-        vec first = load_bytes(values);
-        vec second = load_bytes((values + LANES));
-        UNROLL for (int r = 0; r < count; r++) {
-            left[r] += a[r * stride + k] * first;
-            right[r] += a[r * stride + k] * second;
+    const int parts = PARTS(count);
+    vec left[4][ROWS], right[4][ROWS];
+    UNROLL for (int p = 0; p < parts; p++)
+        UNROLL for (int r = 0; r < count; r++) left[p][r] = right[p][r] = (vec){0};
+    for (int64_t k = 0; k < frames;)
+        UNROLL for (int p = 0; p < parts && (p == 0 || k < frames); p++, k++, values += PANEL) {
+            __builtin_prefetch(values + 2048, 0, 2);
+            vec first = load_bytes(values);
+            vec second = load_bytes((values + LANES));
+            UNROLL for (int r = 0; r < count; r++) {
+                left[p][r] += a[r * stride + k] * first;
+                right[p][r] += a[r * stride + k] * second;
+            }
         }
-    }
     UNROLL for (int r = 0; r < count; r++) {
-        store(out + r * out_row, left[r]);
-        store(out + r * out_row + LANES, right[r]);
+        UNROLL for (int p = 1; p < parts; p++) left[0][r] += left[p][r], right[0][r] += right[p][r];
+        store(out + r * out_row, left[0][r]);
+        store(out + r * out_row + LANES, right[0][r]);
     }
 }
-
-/* How many rows the tiles above take of so many. */
-INLINE int64_t taken(int64_t rows) { return rows >= ROWS ? ROWS : rows >= 4 ? 4 : rows >= 2 ? 2 : 1; }
 
 /* One head of a window: where its keys and values lie. */
 typedef struct {
@@ -352,10 +373,7 @@ static void attend_window(const member *m, int64_t layer, int64_t window, int64_
                 const int16_t *own = numbers + r * count;
                 float *to = scores + r * wide + n * PANEL;
                 some = taken(rows - r);
-                if (some == ROWS) score_tile(ROWS, own, count, scales + r, h.deep, keys, to, wide);
-                else if (some == 4) score_tile(4, own, count, scales + r, h.deep, keys, to, wide);
-                else if (some == 2) score_tile(2, own, count, scales + r, h.deep, keys, to, wide);
-                else score_tile(1, own, count, scales + r, h.deep, keys, to, wide);
+                TAKE(some, score_tile, own, count, scales + r, h.deep, keys, to, wide);
             }
         for (int64_t r = 0; r < rows; r++) {
             float *own = scores + r * wide, share = 1 / weigh(own, d->frames);
@@ -369,10 +387,7 @@ static void attend_window(const member *m, int64_t layer, int64_t window, int64_
                 const float *own = scores + r * wide;
                 float *to = made + r * count + n * PANEL;
                 some = taken(rows - r);
-                if (some == ROWS) value_tile(ROWS, own, wide, d->frames, values, to, count);
-                else if (some == 4) value_tile(4, own, wide, d->frames, values, to, count);
-                else if (some == 2) value_tile(2, own, wide, d->frames, values, to, count);
-                else value_tile(1, own, wide, d->frames, values, to, count);
+                TAKE(some, value_tile, own, wide, d->frames, values, to, count);
             }
         for (int64_t r = 0; r < rows; r++)
             memcpy(s->heard + (row + r) * d->width + head * d->size, made + r * count, d->size * sizeof(float));
