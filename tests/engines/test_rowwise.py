@@ -63,7 +63,9 @@ def test_a_row_is_as_exact_whatever_lies_in_the_others(gelu, joined, seed, power
     )  # half a step of each input, times what it is multiplied with
     assert (errors <= most + noise).all()
     usual = steps / np.sqrt(12) * np.sqrt((matrix**2).sum(-1).mean())  # rounding errors are spread evenly
-    assert (np.sqrt((errors**2).mean(-1)) <= 1.5 * usual + noise.max(-1)).all()
+    times = np.sqrt((errors**2).mean(-1)) / (usual + noise.max(-1))  # of a row, whose 64 roundings all outputs share
+    assert times.mean() <= 1.2
+    assert times.max() <= 2
 
 
 @pytest.mark.parametrize("joined", [False, True])
