@@ -4,8 +4,8 @@
    as the products. So a slab of rows goes from the attention of one layer to the queries, keys and values of the next;
    these are written as the attention reads them. Threads meet before it and after it.
 
-   Products are of bfloat16, or of bytes, with a scale for each row and output; the attention is of bfloat16. Only what
-   they read is rounded: sums, norms and what the layers add to stay in float32. */
+   Products are of bfloat16; those of the inner part, two thirds of all, may be of bytes, with a scale for each row and
+   output. Only what they read is rounded: sums, norms and what the layers add to stay in float32. */
 
 #if defined(__AMX_INT8__) && defined(__linux__)
 #include <string.h>
@@ -32,7 +32,7 @@ typedef struct {
                               the inner width, to it and back */
     const float *norms;    /* scale and shift, (layers, 2, 2, width) */
     int64_t layers, width, heads, size, part, parts; /* whole panels; a part of the inner width, and how many */
-    int64_t whole, before; /* of bytes; norms stand before attention and inner part, not behind them */
+    int64_t whole, before; /* the inner part in bytes; norms stand before attention and inner part, not behind them */
     float epsilon;         /* of the norms */
 } stack;
 
@@ -58,7 +58,7 @@ typedef struct {
     const run *s;
     crew all;
     int64_t top, rows; /* of the slab */
-    char *normed, *bytes; /* of the slab: rows of what goes through the layers; of what attention and inner part made */
+    char *normed, *bytes; /* of the slab: rows of what goes through the layers; of what the inner part makes */
     float *scales;        /* of both */
     uint16_t *inner;      /* (slab, part), inner_row apart */
     int64_t step, inner_row;
@@ -67,14 +67,14 @@ typedef struct {
 
 /* ---- rows of a slab on their way into a product ---- */
 
-static operand take_hidden(const member *m, const float *norm) {
+INLINE operand take_hidden(int kind, const member *m, const float *norm) {
     const stack *k = m->k;
     dress how = {norm, norm + k->width, k->epsilon, 0, NONE};
     for (int64_t r = 0; r < m->rows; r++) {
         char *to = m->normed + r * m->step;
         memcpy(m->row, m->s->hidden + (m->top + r) * k->width, k->width * sizeof(float));
         if (norm) dress_row(&how, m->row, k->width, k->width);
-        if (k->whole)
+        if (kind == BYTES)
             m->scales[r] = round_bytes(m->row, k->width, MIDDLE, (uint8_t *)to);
         else
             for (int64_t i = 0; i < k->width; i += LANES) store_halves((uint16_t *)to + i, load(m->row + i));
@@ -82,14 +82,15 @@ static operand take_hidden(const member *m, const float *norm) {
     return (operand){m->normed, m->step, m->scales, MIDDLE};
 }
 
-static operand take_halves(const member *m, const uint16_t *from, int64_t width, int64_t from_row, int64_t zero) {
-    if (!m->k->whole) return (operand){(const char *)from, 2 * from_row, 0, 0};
+INLINE operand take_inner(int kind, const member *m) {
+    const uint16_t *from = m->inner;
+    if (kind != BYTES) return (operand){(const char *)from, 2 * m->inner_row, 0, 0};
     float *scales = m->scales + m->s->slab;
-    for (int64_t r = 0; r < m->rows; r++, from += from_row) {
-        for (int64_t i = 0; i < width; i += LANES) store(m->row + i, widened(from + i));
-        scales[r] = round_bytes(m->row, width, zero, (uint8_t *)m->bytes + r * m->step);
+    for (int64_t r = 0; r < m->rows; r++, from += m->inner_row) {
+        for (int64_t i = 0; i < m->k->part; i += LANES) store(m->row + i, widened(from + i));
+        scales[r] = round_bytes(m->row, m->k->part, LOW, (uint8_t *)m->bytes + r * m->step);
     }
-    return (operand){m->bytes, m->step, scales, zero};
+    return (operand){m->bytes, m->step, scales, LOW};
 }
 
 /* ---- products ---- */
@@ -160,8 +161,8 @@ INLINE void multiply(int kind, int how, const member *m, operand a, const tiled 
 
 /* ---- a layer ---- */
 
-INLINE void ask(int kind, const member *m, const tiled *w, const float *norm) {
-    multiply(kind, HEADS, m, take_hidden(m, m->k->before ? norm : 0), w);
+static void ask(const member *m, const tiled *w, const float *norm) {
+    multiply(HALVES, HEADS, m, take_hidden(HALVES, m, m->k->before ? norm : 0), w);
 }
 
 /* Norms that stand behind. */
@@ -175,12 +176,13 @@ static void norm_hidden(const member *m, const float *norm) {
 /* What comes behind the attention. */
 INLINE void finish(int kind, const member *m, const tiled *w, const float *norms) {
     const stack *k = m->k;
-    multiply(kind, ADD, m, take_halves(m, m->s->heard + m->top * k->width, k->width, k->width, MIDDLE), w);
+    operand attended = {(const char *)(m->s->heard + m->top * k->width), 2 * k->width, 0, 0};
+    multiply(HALVES, ADD, m, attended, w);
     if (!k->before) norm_hidden(m, norms);
-    operand heard = take_hidden(m, k->before ? norms + 2 * k->width : 0);
+    operand heard = take_hidden(kind, m, k->before ? norms + 2 * k->width : 0);
     for (int64_t part = 0; part < k->parts; part++) {
         multiply(kind, INNER, m, heard, ++w);
-        multiply(kind, ADD, m, take_halves(m, m->inner, k->part, m->inner_row, LOW), ++w);
+        multiply(kind, ADD, m, take_inner(kind, m), ++w);
     }
     if (!k->before) norm_hidden(m, norms + 2 * k->width);
 }
@@ -209,7 +211,7 @@ INLINE void all_layers(int kind, member *m, float *space) {
             m->top = slab * m->s->slab;
             m->rows = m->s->rows - m->top < m->s->slab ? m->s->rows - m->top : m->s->slab;
             if (layer) finish(kind, m, w - products + 1, k->norms + 4 * (layer - 1) * k->width);
-            if (layer < k->layers) ask(kind, m, w, k->norms + 4 * layer * k->width);
+            if (layer < k->layers) ask(m, w, k->norms + 4 * layer * k->width);
         }
         if (layer == k->layers) break;
         meet(&m->all);
@@ -222,7 +224,7 @@ INLINE void all_layers(int kind, member *m, float *space) {
 INLINE int64_t longest(const stack *k) { return k->width > k->part ? k->width : k->part; }
 
 /* Bytes from row to row of what a product reads: a line more than it holds, else all rows share a set of the cache. */
-INLINE int64_t apart(const stack *k) { return longest(k) * (k->whole ? 1 : 2) + STRIP; }
+INLINE int64_t apart(const stack *k) { return (2 * k->width > k->part ? 2 * k->width : k->part) + STRIP; }
 
 /* Floats of space that a thread needs. */
 PUBLIC int64_t sonant_amx_layers_space(const stack *k, const run *s) {

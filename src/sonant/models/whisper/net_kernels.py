@@ -33,14 +33,14 @@ class Encoder:
     def __init__(self, config: WhisperConfig, tensors: Mapping[str, Tensor], team: Team) -> None:
         read = Parameters(team, lambda key: to_float32(tensors[key]) if key in tensors else None)
         self.team, self.width = team, config.d_model
-        exact = team.of("bfloat16") if team.dtype == "int8" else team  # bytes have one scale for all that a row reads
-        self.convs = [Parameters(exact, read.read).product(f"model.encoder.conv{i}") for i in (1, 2)]
+        around = read.without_bytes()
+        self.convs = [around.product(f"model.encoder.conv{i}") for i in (1, 2)]
         self.positions = read.numbers("model.encoder.embed_positions.weight").copy()
         keys = [f"model.encoder.layers.{layer}" for layer in range(config.encoder_layers)]
         self.layers = Layers(read, keys, KEYS, config.encoder_attention_heads, LAYER_NORM_EPS)
         self.norm = read.norm("model.encoder.layer_norm", LAYER_NORM_EPS)
         self.cross = [
-            read.product(f"model.decoder.layers.{layer}.encoder_attn.{kind}_proj")
+            around.product(f"model.decoder.layers.{layer}.encoder_attn.{kind}_proj")
             for layer in range(config.decoder_layers)
             for kind in "kv"
         ]
@@ -53,6 +53,6 @@ class Encoder:
         hidden = np.zeros((len(heard), wide(self.width, self.team.library.panel)), np.float32)
         np.add(put_on(self.team, heard, GELU), self.positions, out=hidden[:, : self.width])
         self.layers(hidden)
-        steps = frame(self.team, hidden[:, : self.width], self.norm)
+        steps = frame(self.cross[0].team, hidden[:, : self.width], self.norm)
         for product in self.cross:
             yield product(steps)[:, : self.width]
