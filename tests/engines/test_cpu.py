@@ -92,6 +92,18 @@ def test_own_kernels(monkeypatch, flags, dtype, speech):
     assert own_kernels.speech_dtype()[0] == dtype
 
 
+def test_bytes_for_whispers_encoder_where_there_are_tiles(monkeypatch):
+    monkeypatch.setattr(cpu, "_flags", lambda: SAPPHIRE_RAPIDS)
+    for dtypes, encoder in (({"float32", "int16", "bfloat16", "int8"}, "int8"), ({"float32", "int16"}, "bfloat16")):
+        known = frozenset(dtypes)
+        monkeypatch.setattr(
+            own_kernels, "open_level", lambda level, known=known: own_kernels.Library(level, 32, known, None)
+        )
+        chosen = own_kernels.whisper_dtypes()
+        assert (chosen.encoder, chosen.decoder) == (encoder, "int8")
+        assert chosen.reason
+
+
 def test_cores_count_once():
     assert 1 <= cpu.cores() <= os.cpu_count()
 

@@ -58,9 +58,8 @@ def whisper_dtypes() -> cpu.Dtypes:
     """What "auto" means for Whisper."""
     chosen, found = cpu.whisper_dtypes(), next(_libraries(), None)
     if chosen.encoder == "bfloat16" and found and "int8" in found.dtypes:
-        return cpu.Dtypes(
-            "int8", "int8", "AMX multiplies bytes twice as fast as bfloat16, a quarter of the weights to read"
-        )
+        words = "AMX; bytes for the encoder's inner parts, a quarter of the weights to read for each token"
+        return cpu.Dtypes("int8", "int8", words)
     if chosen.encoder == "float32" and found and "int16" in found.dtypes:
         words = f"sonant's kernels ({found.level}) for the encoder, a quarter of the weights to read for each token"
         return cpu.Dtypes("int16", chosen.decoder, words)
