@@ -1,8 +1,9 @@
 /* Products and convolutions in bfloat16 on AMX. Only what products read is rounded; their sums, and all that lies
    between them, stay in float32.
 
-   With products this fast a convolution is done tap by tap. The steps of a range are dressed and rounded once, into the
-   second cache; then a block of 32 steps by 32 outputs stays in four tiles for all its taps and inputs. */
+   With products this fast a short convolution is done tap by tap. The steps of a range are dressed and rounded once, into
+   the second cache; then a block of 32 steps by 32 outputs stays in four tiles for all its taps and inputs. Long ones are
+   done on polynomials (convolutions.c), of which the products at the points are here. */
 
 #if defined(__AMX_BF16__) && defined(__linux__)
 #define _GNU_SOURCE
@@ -165,7 +166,7 @@ PUBLIC void sonant_amx_pack_rows(const float *from, int64_t apart, int64_t input
             }
 }
 
-/* 16 rows of a panel, row apart, two by two as tiles read them. */
+/* DEPTH rows of a panel, row apart, two by two as tiles read them. */
 INLINE uint16_t *pack_pairs(const float *from, int64_t row, uint16_t *to) {
     for (int i = 0; i < DEPTH; i += 2, from += 2 * row)
         for (int side = 0; side < PANEL; side += LANES, to += PANEL)
