@@ -1,8 +1,8 @@
 """Kokoro on the CPU: by our own kernels where they were compiled, else as OpenVINO's graphs.
 
 The kernels are several times as fast, need nothing compiled, and take any length. They have the voice in float32 and
-int16, and in bfloat16 with AMX; text and prosody decide what is said when, and are float32 in every dtype. OpenVINO is
-imported only where a part is left to it.
+int16, and in bfloat16 with AMX; text and prosody decide what is said when, and are float32 in every dtype, or where the
+voice is bfloat16 the text nearly so, in three products. OpenVINO is imported only where a part is left to it.
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ class _Opening:
     def described(self, dtype: str, reason: str) -> str:
         """Which part is by what, in which dtype."""
         others = "" if dtype == "float32" else "; text and prosody in float32"
+        if "text" in self.packing.teams and self.packing.teams["text"].dtype == "bfloat16x3":
+            others = "; text in three products of bfloat16, prosody in float32"
         level = next((team.library.level for team in self.packing.teams.values()), None)
         if self.graphs is None:
             return f"sonant's kernels ({level}), cpu, {dtype} ({reason}{others})"
