@@ -86,7 +86,11 @@ def kernel_levels() -> list[str]:
         return list(build.LEVELS["aarch64"])
     usable = _usable() or set()
     long = {"avx512f", "avx512bw", "fma", "f16c"}
-    needed = {"amx": long | {"amx_bf16", "avx512_bf16", "avx512_vnni"}, "avx512": long, "avx2": {"avx2", "fma", "f16c"}}
+    needed = {
+        "amx": long | {"amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni"},
+        "avx512": long,
+        "avx2": {"avx2", "fma", "f16c"},
+    }
     return [level for level, flags in needed.items() if flags <= usable]
 
 
