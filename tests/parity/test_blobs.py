@@ -81,6 +81,7 @@ def test_a_blob_that_is_refused_is_made_again(tiny_whisper, cached, caplog):
     assert all(path.stat().st_size > 1000 for path in cached.rglob(blobs.FILE))
 
 
+@pytest.mark.usefixtures("cached")
 def test_a_cache_that_cannot_be_written_costs_time_only(tiny_whisper, tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("SONANT_CACHE", str(tmp_path / "file"))
