@@ -84,6 +84,24 @@ def test_what_is_read_is_bounded():
     assert max(asked) < 1.1 * features.BLOCK_FRAMES * 160
 
 
+@pytest.mark.parametrize("length", [0, 1, 160 * 254, 160 * 254 + 159, 160 * 600 + 7])
+@pytest.mark.parametrize("kind", ["noise", "click", "silence"])
+def test_the_peak_is_that_of_every_frame(length, kind):
+    """Though few frames are transformed, and only what is in the recording is read."""
+    sound = {
+        "noise": np.random.default_rng(length).standard_normal(length) * np.linspace(1e-4, 1, length),
+        "click": np.arange(length) == length // 3,
+        "silence": np.zeros(length),
+    }[kind].astype(np.float32)
+
+    def read(start, stop):
+        assert 0 <= start <= stop <= length
+        return sound[start:stop]
+
+    every = features.mel_window(read, length, 0, length // 160 + 3, peak=-100)  # no floor
+    assert features.mel_peak(read, length) == pytest.approx(4 * every.max() - 4, abs=1e-5)
+
+
 def test_pad_or_trim_and_bad_shapes():
     assert features.pad_or_trim(np.ones((2, 5), np.float32), 8).tolist()[0] == [1] * 5 + [0] * 3
     assert features.pad_or_trim(np.ones((2, 5), np.float32), 3).shape == (2, 3)

@@ -67,6 +67,7 @@ def log_mel(samples: NDArray[np.float32], n_mels: int = 80, padding: int = 0) ->
     return _finish(spectrum, float(spectrum.max(initial=LOG_QUIETEST)))
 
 
+@one_core
 def mel_peak(read: Reader, length: int, n_mels: int = 80) -> float:
     """The loudest log10 mel power of a recording, read block by block: what ``floor="file"`` needs beforehand.
 
@@ -75,7 +76,7 @@ def mel_peak(read: Reader, length: int, n_mels: int = 80) -> float:
         length: samples in all.
         n_mels: as in ``log_mel``.
     """
-    peak, frames = LOG_QUIETEST, length // HOP + 3  # frames that reach past the end still hear its tail
+    peak, frames = LOG_QUIETEST, _sounding(length)
     for start in range(0, frames, BLOCK_FRAMES):
         heard = _frames(read, length, start, min(start + BLOCK_FRAMES, frames))
         most = _most_power(heard, n_mels)
@@ -158,11 +159,16 @@ def _hann() -> NDArray[np.float32]:
 def _log_power(read: Reader, length: int, start: int, stop: int, n_mels: int) -> NDArray[np.float32]:
     """log10 of mel power, (n_mels, stop - start), no floor but QUIETEST; frame k is centred on sample 160 k."""
     output = np.full((n_mels, max(0, stop - start)), np.float32(LOG_QUIETEST))
-    heard = min(stop, -(-(length + FFT_SAMPLES // 2) // HOP))  # later frames hear silence alone
+    heard = min(stop, _sounding(length))
     for first in range(start, heard, BLOCK_FRAMES):
         last = min(first + BLOCK_FRAMES, heard)
         output[:, first - start : last - start] = _mel_of(_frames(read, length, first, last), n_mels)
     return output
+
+
+def _sounding(length: int) -> int:
+    """Frames that hear some of a recording, those that reach past its end too; later ones hear silence alone."""
+    return -(-(length + FFT_SAMPLES // 2) // HOP)
 
 
 def _frames(read: Reader, length: int, first: int, last: int) -> NDArray[np.float32]:
@@ -171,7 +177,6 @@ def _frames(read: Reader, length: int, first: int, last: int) -> NDArray[np.floa
     return np.lib.stride_tricks.sliding_window_view(span, FFT_SAMPLES)[::HOP]
 
 
-@one_core
 def _mel_of(frames: NDArray[np.float32], n_mels: int) -> NDArray[np.float32]:
     """log10 of mel power, (n_mels, F), of frames (F, 400)."""
     spectrum = np.fft.rfft(frames * _hann(), axis=1)
