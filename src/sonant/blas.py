@@ -8,22 +8,14 @@ clip, and takes 205 since the products before it, which are small, leave those t
 from __future__ import annotations
 
 import ctypes
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import ContextDecorator
 from functools import cache
 from threading import Lock
-from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
-__all__ = ["by_parts", "on_cores", "one_core"]
-
-T = TypeVar("T")
-R = TypeVar("R")
+__all__ = ["one_core"]
 
 AFFIXES = [(before, after) for before in ("scipy_", "") for after in ("64_", "")]  # of OpenBLAS's names, by its builds
 
@@ -73,26 +65,3 @@ def _functions(path: str) -> tuple[Callable[[], int], Callable[[int], None]]:
 
 
 one_core = _OneCore()
-
-
-def on_cores(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """``work`` of each, as many at a time as there are cores, for NumPy lets go of Python's lock; results in order."""
-    if len(items) < 2 or _cores() == 1:
-        return [work(item) for item in items]
-    with one_core:
-        return list(_threads().map(work, items))
-
-
-def by_parts(work: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[Any], least: int) -> NDArray[Any]:
-    """``work`` of rows that don't depend on each other, some on each core, none of fewer than ``least``; joined."""
-    parts = max(1, min(_cores(), len(rows) // least))
-    return np.concatenate(on_cores(work, np.array_split(rows, parts)))
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_cores(), "sonant-numpy")
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,5 @@
 """What "auto" means on CPUs that this machine isn't."""
 
-import os
-
 import pytest
 
 from sonant.engines import cpu, own_kernels
@@ -102,10 +100,6 @@ def test_bytes_for_whispers_encoder_where_there_are_tiles(monkeypatch):
         chosen = own_kernels.whisper_dtypes()
         assert (chosen.encoder, chosen.decoder) == (encoder, "int8")
         assert chosen.reason
-
-
-def test_cores_count_once():
-    assert 1 <= cpu.cores() <= os.cpu_count()
 
 
 def test_bfloat16_only_where_it_is_arithmetic(monkeypatch):

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.blas import by_parts, one_core
+from sonant.blas import one_core
+from sonant.cores import by_parts
 from sonant.errors import BadInput
 
 __all__ = ["FRAME", "SAMPLE_RATE", "StreamingVad", "VadOptions", "spans", "speech_probabilities", "speech_spans"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sonant.kernels import build
 
-__all__ = ["Cpu", "Dtypes", "auto_dtype", "cores", "detect", "kernel_levels", "whisper_dtypes"]
+__all__ = ["Cpu", "Dtypes", "auto_dtype", "detect", "kernel_levels", "whisper_dtypes"]
 
 # Levels of ONEDNN_MAX_CPU_ISA, rising (oneDNN, "CPU dispatcher control"); an unknown or absent one limits nothing.
 LEVELS = (
@@ -92,17 +92,6 @@ def kernel_levels() -> list[str]:
         "avx2": {"avx2", "fma", "f16c"},
     }
     return [level for level, flags in needed.items() if flags <= usable]
-
-
-def cores() -> int:
-    """Cores that this process may use; two threads of one core count once, since they share its multipliers."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    siblings = Path("/sys/devices/system/cpu")
-    try:
-        found = {(siblings / f"cpu{one}/topology/thread_siblings_list").read_text(encoding="ascii") for one in allowed}
-    except OSError:  # not Linux, or it doesn't tell
-        return len(allowed)
-    return len(found)
 
 
 def _limit() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from sonant.cores import cores
 from sonant.engines import cpu
 from sonant.errors import MissingExtra
 from sonant.kernels.library import Library, open_level
@@ -26,7 +27,7 @@ def find(dtype: str, threads: int = 0) -> Team | None:
     for library in _libraries():
         known = next((one for one in library.dtypes if one == dtype), None)
         if known is not None:
-            return Team(library, threads or cpu.cores(), known)
+            return Team(library, threads or cores(), known)
     return None
 
 

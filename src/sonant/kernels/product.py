@@ -13,7 +13,7 @@ from sonant.kernels.library import Dressed, Dtype, Floats, Rows, address, aligne
 from sonant.kernels.panels import TOGETHER, filled_panels, pack_amx, pack_bytes, pack_rows, packed
 from sonant.kernels.team import Team
 
-__all__ = ["GELU", "PLAIN", "TANH_GELU", "Dress", "Product", "Steps", "frame", "halves", "put_on"]
+__all__ = ["GELU", "GELU_WITHIN", "PLAIN", "TANH_GELU", "Dress", "Product", "Steps", "frame", "halves", "put_on"]
 
 ROWS_AT_ONCE: dict[Dtype, int] = {
     "float32": 96,
@@ -39,6 +39,7 @@ MULTIPLIES: dict[Dtype, str] = {
     "int8": "sonant_amx_multiply_bytes",
 }
 FRAMED: dict[Dtype, int] = {"float32": 0, "int16": 1, "bfloat16": 2, "bfloat16x3": 3}  # kinds of products.c
+GELU_WITHIN: tuple[Dtype, ...] = ("bfloat16", "int8")  # where a product on tiles ends with GELU, at no cost
 MIDDLE, LOW = 128, 32  # the byte for 0, where numbers lie on both sides of it; of what GELU makes, hardly ever negative
 ACTIVATIONS = ("none", "leaky", "gelu", "tanh gelu")  # in the order of products.c
 
@@ -167,7 +168,7 @@ class Product:
 
     def activated(self, x: Floats, dress: Dress = PLAIN, gelu: Dress = GELU) -> Steps:
         """GELU of (T, outputs) for another product, as ``frame`` gives it; x and dress as above, of one tap."""
-        if self.team.dtype not in ("bfloat16", "int8") or gelu is not GELU:
+        if self.team.dtype not in GELU_WITHIN or gelu is not GELU:
             return frame(self.team, self(x, dress=dress)[:, : self.outputs], gelu)
         steps = frame(self.team, x, dress)
         made = aligned((len(x), self.width), np.uint16)

@@ -13,7 +13,7 @@ import numpy as np
 
 from sonant.kernels.attention import attend
 from sonant.kernels.library import Floats
-from sonant.kernels.product import GELU, PLAIN, Dress, Product, put_on
+from sonant.kernels.product import GELU, GELU_WITHIN, PLAIN, Dress, Product, put_on
 from sonant.kernels.team import Team
 from sonant.kernels.tiles import Tiles
 
@@ -113,7 +113,7 @@ class Layers:
         first = self.layers[0]
         sizes = first.mixes.inputs, first.mixes.inputs // heads, first.parts[0][0].outputs
         fit = not any(size % step for size, step in zip(sizes, (64, 32, 64), strict=True))
-        return fit and read.team.dtype in ("bfloat16", "int8") and first.gelu is GELU
+        return fit and read.team.dtype in GELU_WITHIN and first.gelu is GELU
 
     def __call__(self, hidden: Floats, first: int = 0, last: int | None = None) -> None:
         """Layers [first, last) of (T, D up to whole panels), in place."""
@@ -141,7 +141,7 @@ class Layer:
         self.mixes = around.product(f"{attention}.{names.mixes}")
         widens, narrows = (read.numbers(f"{key}.{name}.weight") for name in (names.widens, names.narrows))
         bias, last = (read.numbers(f"{key}.{name}.bias") for name in (names.widens, names.narrows))
-        part = _part(len(widens)) if read.team.dtype in ("bfloat16", "int8") else len(widens)
+        part = _part(len(widens)) if read.team.dtype in GELU_WITHIN else len(widens)
         self.parts = [
             (
                 Product(read.team, widens[at : at + part].T[None], bias[at : at + part]),

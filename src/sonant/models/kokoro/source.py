@@ -21,7 +21,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.blas import by_parts, on_cores, one_core
+from sonant.blas import one_core
+from sonant.cores import by_parts, on_cores
 from sonant.models.kokoro.config import HARMONICS, SAMPLE_RATE, GeneratorConfig
 
 __all__ = ["SourceWeights", "excitation", "noise", "source_spectrum"]

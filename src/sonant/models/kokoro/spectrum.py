@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.blas import by_parts, one_core
+from sonant.blas import one_core
+from sonant.cores import by_parts
 from sonant.models.kokoro.config import GeneratorConfig
 
 __all__ = ["waveform"]
