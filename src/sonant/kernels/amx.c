@@ -22,8 +22,6 @@ PUBLIC int64_t sonant_amx_allowed(void) {
     return !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
 }
 
-enum { PUT, ADD, INNER };
-
 INLINE void multiply(int kind, const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
     float sums[BLOCK][PANEL] __attribute__((aligned(64)));
     int64_t strips = p->depth / (kind == BYTES ? STRIP : DEPTH), times = kind == THRICE_HALVES ? 2 : 1;
@@ -36,22 +34,19 @@ INLINE void multiply(int kind, const product *p, int64_t row, int64_t row_end, i
                 if (top == first || rows < BLOCK) shape_tiles(rows);
                 multiply_block(kind, 0, 0, rows, (const char *)p->inputs + top * step, step, p->taps, held, strips,
                                (const char *)p->weights + n * size, sums[0], PANEL);
-                const float *row_scales = kind == BYTES ? p->input_scales + top : 0;
-                for (int64_t side = 0, output = n * PANEL; side < PANEL; side += LANES, output += LANES) {
-                    outputs o = outputs_of(kind, p->bias + output, p->weight_scales + output, p->weight_sums + output,
-                                           p->zero);
-                    float *out = p->out + top * p->out_row + output;
-                    uint16_t *halves = p->gelu + top * p->panels * PANEL + output;
-                    int64_t apart = p->gelu ? p->panels * PANEL : p->out_row;
-                    int how = p->gelu ? INNER : p->more ? ADD : PUT;
-                    for (int64_t r = 0; r < rows; r++) {
-                        vec made = finished(kind, &o, sums[r] + side, kind == BYTES ? row_scales[r] : 1);
-                        if (how == INNER)
-                            store_halves(halves + r * apart, near_gelu(made));
-                        else
-                            store(out + r * apart, how == ADD ? made + load(out + r * apart) : made);
-                    }
-                }
+                int64_t output = n * PANEL;
+                panel_of own = {.bias = p->bias + output};
+                if (kind == BYTES)
+                    own = (panel_of){p->bias + output, p->weight_scales + output, p->weight_sums + output,
+                                     p->input_scales + top, p->zero};
+                float *out = p->out + top * p->out_row + output;
+                if (p->gelu)
+                    finish_block(kind, PUT_GELU, rows, sums, &own, p->gelu + top * p->panels * PANEL + output,
+                                 p->panels * PANEL);
+                else if (p->more)
+                    finish_block(kind, PUT_MORE, rows, sums, &own, out, p->out_row);
+                else
+                    finish_block(kind, PUT, rows, sums, &own, out, p->out_row);
             }
     }
     _tile_release();
@@ -109,8 +104,8 @@ PUBLIC void sonant_amx_convolve(const convolution *c, int64_t row, int64_t row_e
                 expect(c->out + place, 0, PANEL); /* while tiles are multiplied */
                 if (c->residual && c->residual != c->out) expect(c->residual + place, 0, PANEL);
             }
-            multiply_block(HALVES, 0, 0, rows, heard + (t - row) * step, step, c->kernel, c->dilation * step, c->inputs / DEPTH,
-                           weights, sums[0], PANEL);
+            multiply_block(HALVES, 0, 0, rows, heard + (t - row) * step, step, c->kernel, c->dilation * step,
+                           c->inputs / DEPTH, weights, sums[0], PANEL);
             UNROLL for (int side = 0; side < 2; side++) {
                 int64_t place = t * c->outputs + n + side * LANES;
                 vec bias = c->bias ? load(c->bias + n + side * LANES) : (vec){0};
@@ -145,25 +140,11 @@ void multiply_points(const convolution *c, int64_t tiles, const uint16_t *in, in
                 shape_tiles(rows);
                 multiply_block(HALVES, 0, 0, rows, sum, step, 1, 0, strips, weights, common[0], PANEL);
                 multiply_block(HALVES, common[0], PANEL, rows, a, step, 1, 0, strips, weights + size, im, c->outputs);
-                multiply_block(HALVES, common[0], PANEL, rows, b, step, 1, 0, strips, weights + 2 * size, re, c->outputs);
+                multiply_block(HALVES, common[0], PANEL, rows, b, step, 1, 0, strips, weights + 2 * size, re,
+                               c->outputs);
             }
     }
     _tile_release();
-}
-
-/* The same of one tap, out of (outputs, inputs), rows apart; zeros behind both. */
-PUBLIC void sonant_amx_pack_rows(const float *from, int64_t apart, int64_t inputs, int64_t outputs, int64_t depth, int64_t panel,
-                                 int64_t panel_end, uint16_t *to) {
-    to += panel * depth * PANEL;
-    for (; panel < panel_end; panel++)
-        for (int64_t k = 0; k < depth; k += DEPTH, to += DEPTH * PANEL)
-            for (int64_t n = 0; n < PANEL; n++) {
-                const float *row = from + (panel * PANEL + n) * apart + k;
-                int64_t some = panel * PANEL + n < outputs ? inputs - k : 0;
-                uint16_t pairs[DEPTH];
-                for (int i = 0; i < DEPTH; i += LANES) store_halves(pairs + i, load_part(row + i, some - i));
-                for (int i = 0; i < DEPTH; i += 2) memcpy(to + i * PANEL + 2 * n, pairs + i, 4);
-            }
 }
 
 /* DEPTH rows of a panel, row apart, two by two as tiles read them. */
@@ -182,6 +163,21 @@ PUBLIC void sonant_amx_pack(const float *from, int64_t taps, int64_t depth, int6
         for (int64_t k = 0; k < depth; k += DEPTH)
             for (int64_t tap = 0; tap < taps; tap++)
                 to = pack_pairs(from + ((tap * depth + k) * panels + panel) * PANEL, panels * PANEL, to);
+}
+
+/* The same of one tap, out of (outputs, inputs), rows apart; zeros behind both. */
+PUBLIC void sonant_amx_pack_rows(const float *from, int64_t apart, int64_t inputs, int64_t outputs, int64_t depth,
+                                 int64_t panel, int64_t panel_end, uint16_t *to) {
+    to += panel * depth * PANEL;
+    for (; panel < panel_end; panel++)
+        for (int64_t k = 0; k < depth; k += DEPTH, to += DEPTH * PANEL)
+            for (int64_t n = 0; n < PANEL; n++) {
+                const float *row = from + (panel * PANEL + n) * apart + k;
+                int64_t some = panel * PANEL + n < outputs ? inputs - k : 0;
+                uint16_t pairs[DEPTH];
+                for (int i = 0; i < DEPTH; i += LANES) store_halves(pairs + i, load_part(row + i, some - i));
+                for (int i = 0; i < DEPTH; i += 2) memcpy(to + i * PANEL + 2 * n, pairs + i, 4);
+            }
 }
 
 /* Panels (depth, PANEL) likewise, each by itself. */

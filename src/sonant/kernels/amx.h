@@ -1,5 +1,6 @@
 /* AMX: eight registers ("tiles") of 16 rows of 64 bytes, and an instruction that multiplies two of them, 8192
-   multiplications of bfloat16 at a time, or 16384 of bytes (Intel 64 and IA-32 Architectures Software Developer's Manual, 1, chapter 18). */
+   multiplications of bfloat16 at a time, or 16384 of bytes (Intel 64 and IA-32 Architectures Software Developer's
+   Manual, 1, chapter 18). */
 
 #ifndef SONANT_AMX_H
 #define SONANT_AMX_H
@@ -95,8 +96,9 @@ enum { HALVES, BYTES, THRICE_HALVES }; /* what is multiplied; see multiply_block
    strip of weights the one of what that is off by, and all but the product of both are summed. What a tap reads lies
    tap_step bytes behind what the one before does. There is room for BLOCK rows of sums; these begin with
    others where there are some, which may be the same. */
-INLINE void multiply_block(int kind, const float *others, int64_t others_row, int64_t rows, const char *a, int64_t step, int64_t taps, int64_t tap_step,
-                           int64_t strips, const void *weights, float *sums, int64_t sums_row) {
+INLINE void multiply_block(int kind, const float *others, int64_t others_row, int64_t rows, const char *a, int64_t step,
+                           int64_t taps, int64_t tap_step, int64_t strips, const void *weights, float *sums,
+                           int64_t sums_row) {
     const char *w = (const char *)weights;
     int64_t below = rows > HEIGHT ? HEIGHT * step : 0; /* without rows there the first one is read again */
     float *under = sums + HEIGHT * sums_row;
@@ -145,22 +147,38 @@ INLINE void multiply_block(int kind, const float *others, int64_t others_row, in
     _tile_stored(3, under + HEIGHT, 4 * sums_row);
 }
 
-/* What a block's sums become by: a register of outputs. Of bytes they are taken times what a row and an output are worth,
-   once what the rows' zero adds to them is gone. */
+/* What a panel of sums becomes by: of bytes they are taken times what a row and an output are worth, once what the rows'
+   zero adds to them is gone. */
 typedef struct {
-    vec bias, scale;
-    ints less;
-} outputs;
+    const float *bias, *scales; /* of the panel's outputs */
+    const int32_t *sums;        /* of bytes: what an output's weights come to */
+    const float *rows;          /* and what the block's rows are worth */
+    int64_t zero;
+} panel_of;
 
-INLINE outputs outputs_of(int kind, const float *bias, const float *scales, const int32_t *sums, int64_t zero) {
-    outputs o = {.bias = load(bias)};
-    if (kind == BYTES) o.scale = load(scales), o.less = *(const unaligned_ints *)sums * (int32_t)zero;
-    return o;
-}
+enum { PUT, PUT_MORE, PUT_GELU }; /* as it is; added to what is there; its GELU in bfloat16 */
 
-INLINE vec finished(int kind, const outputs *o, const float *sums, float row) {
-    if (kind != BYTES) return load(sums) + o->bias;
-    return __builtin_convertvector((ints)load(sums) - o->less, vec) * o->scale * row + o->bias;
+/* A block of sums to rows of to, so many numbers apart. It may be where they are. */
+INLINE void finish_block(int kind, int how, int64_t rows, const float sums[BLOCK][PANEL], const panel_of *p, void *to,
+                         int64_t apart) {
+    for (int side = 0; side < PANEL; side += LANES) {
+        vec bias = load(p->bias + side), scale = {0};
+        ints less = {0};
+        if (kind == BYTES) {
+            scale = load(p->scales + side);
+            less = *(const unaligned_ints *)(p->sums + side) * (int32_t)p->zero;
+        }
+        for (int64_t r = 0; r < rows; r++) {
+            vec made = load(sums[r] + side);
+            if (kind == BYTES) made = __builtin_convertvector((ints)made - less, vec) * scale * p->rows[r];
+            made += bias;
+            int64_t place = r * apart + side;
+            if (how == PUT_GELU)
+                store_halves((uint16_t *)to + place, near_gelu(made));
+            else
+                store((float *)to + place, how == PUT_MORE ? made + load((float *)to + place) : made);
+        }
+    }
 }
 
 #endif

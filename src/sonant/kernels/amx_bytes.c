@@ -29,10 +29,10 @@ PUBLIC void sonant_amx_frame_bytes(const void *x, int64_t halves, int64_t x_row,
     }
 }
 
-/* Panels [panel, panel_end) of a matrix (outputs, inputs), rows apart, zeros behind both, with what its outputs are worth and come
-   to in bytes. */
-PUBLIC void sonant_amx_pack_bytes(const float *from, int64_t apart, int64_t inputs, int64_t outputs, int64_t depth, int64_t panel,
-                                  int64_t panel_end, int8_t *to, float *scales, int32_t *sums) {
+/* Panels [panel, panel_end) of a matrix (outputs, inputs), rows apart, zeros behind both, with what its outputs are worth
+   and come to in bytes. */
+PUBLIC void sonant_amx_pack_bytes(const float *from, int64_t apart, int64_t inputs, int64_t outputs, int64_t depth,
+                                  int64_t panel, int64_t panel_end, int8_t *to, float *scales, int32_t *sums) {
     memset(to + panel * depth * PANEL, 0, (panel_end - panel) * depth * PANEL);
     for (int64_t output = panel * PANEL; output < panel_end * PANEL; output++) {
         scales[output] = sums[output] = 0;

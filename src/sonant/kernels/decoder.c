@@ -150,7 +150,8 @@ static void wide_panel(int64_t rows, const uint16_t *a, int64_t stride, const ma
     for (int64_t top = 0; top < rows; top += BLOCK) {
         int64_t some = rows - top < BLOCK ? rows - top : BLOCK;
         if (!top || some < BLOCK) shape_tiles(some);
-        multiply_block(HALVES, 0, 0, some, (const char *)(a + top * stride), 2 * stride, 1, 0, w->depth / DEPTH, space, sums[0], PANEL);
+        multiply_block(HALVES, 0, 0, some, (const char *)(a + top * stride), 2 * stride, 1, 0, w->depth / DEPTH, space,
+                       sums[0], PANEL);
         for (int64_t r = 0; r < some; r++)
             for (int side = 0; side < PANEL; side += LANES)
                 put(to, top + r, panel * PANEL + side, load(sums[r] + side) * load(own + side) + load(bias + side));

@@ -95,7 +95,7 @@ INLINE operand take_inner(int kind, const member *m) {
 
 /* ---- products ---- */
 
-enum { ADD, INNER, HEADS };
+#define PUT_HEADS (-1) /* beside the others of amx.h: on their way to the attention */
 
 /* A block of keys and one panel of a head's channels, where the scores' tiles read them. */
 INLINE void put_keys(const float sums[BLOCK][PANEL], uint16_t *to) {
@@ -138,23 +138,18 @@ INLINE void multiply(int kind, int how, const member *m, operand a, const tiled 
             int64_t rows = m->rows - top < BLOCK ? m->rows - top : BLOCK;
             if (!top || rows < BLOCK) shape_tiles(rows);
             multiply_block(kind, 0, 0, rows, a.numbers + top * a.step, a.step, 1, 0, strips, weights, sums[0], PANEL);
-            for (int side = 0; side < PANEL; side += LANES) {
-                int64_t output = n * PANEL + side;
-                outputs o = outputs_of(kind, w->bias + output, w->scales + output, w->sums + output, a.zero);
-                float *to = m->s->hidden + (m->top + top) * width + output;
-                uint16_t *inner = m->inner + top * m->inner_row + output;
-                int64_t apart = how == INNER ? m->inner_row : width;
-                const float *row_scales = kind == BYTES ? a.scales + top : 0;
-                for (int64_t r = 0; r < rows; r++) {
-                    vec made = finished(kind, &o, sums[r] + side, kind == BYTES ? row_scales[r] : 1);
-                    if (how == ADD) store(to + r * apart, made + load(to + r * apart));
-                    if (how == INNER) store_halves(inner + r * apart, near_gelu(made));
-                    if (how == HEADS) store(sums[r] + side, made);
-                }
-            }
-            if (how != HEADS) continue;
+            int64_t output = n * PANEL;
+            panel_of own = {.bias = w->bias + output};
+            if (kind == BYTES)
+                own = (panel_of){w->bias + output, w->scales + output, w->sums + output, a.scales + top, a.zero};
+            if (how == PUT_MORE)
+                finish_block(kind, PUT_MORE, rows, sums, &own, m->s->hidden + (m->top + top) * width + output, width);
+            if (how == PUT_GELU)
+                finish_block(kind, PUT_GELU, rows, sums, &own, m->inner + top * m->inner_row + output, m->inner_row);
+            if (how != PUT_HEADS) continue;
+            finish_block(kind, PUT, rows, sums, &own, sums[0], PANEL);
             memset(sums[rows], 0, (BLOCK - rows) * sizeof sums[0]); /* keys that aren't there */
-            put_heads(m, m->top + top, rows, n * PANEL, sums);
+            put_heads(m, m->top + top, rows, output, sums);
         }
     }
 }
@@ -162,7 +157,7 @@ INLINE void multiply(int kind, int how, const member *m, operand a, const tiled 
 /* ---- a layer ---- */
 
 static void ask(const member *m, const tiled *w, const float *norm) {
-    multiply(HALVES, HEADS, m, take_hidden(HALVES, m, m->k->before ? norm : 0), w);
+    multiply(HALVES, PUT_HEADS, m, take_hidden(HALVES, m, m->k->before ? norm : 0), w);
 }
 
 /* Norms that stand behind. */
@@ -177,12 +172,12 @@ static void norm_hidden(const member *m, const float *norm) {
 INLINE void finish(int kind, const member *m, const tiled *w, const float *norms) {
     const stack *k = m->k;
     operand attended = {(const char *)(m->s->heard + m->top * k->width), 2 * k->width, 0, 0};
-    multiply(HALVES, ADD, m, attended, w);
+    multiply(HALVES, PUT_MORE, m, attended, w);
     if (!k->before) norm_hidden(m, norms);
     operand heard = take_hidden(kind, m, k->before ? norms + 2 * k->width : 0);
     for (int64_t part = 0; part < k->parts; part++) {
-        multiply(kind, INNER, m, heard, ++w);
-        multiply(kind, ADD, m, take_inner(kind, m), ++w);
+        multiply(kind, PUT_GELU, m, heard, ++w);
+        multiply(kind, PUT_MORE, m, take_inner(kind, m), ++w);
     }
     if (!k->before) norm_hidden(m, norms + 2 * k->width);
 }
