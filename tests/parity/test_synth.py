@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from kokoro_nets import TINY_KOKORO, kokoro_folder, utterances
 
-from sonant.engines import cpu, own_kernels, synth_flow
+from sonant.engines import cpu, own_kernels, synth_flow, synth_opening
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import open_engine
 from sonant.engines.engine_openvino import synth_graphs
@@ -163,6 +163,27 @@ def test_whole_utterances(name, opened, tolerances):
         assert frames.shape == (length + 2,)
         assert sound.shape == (80 * frames.sum(),)
         assert error(sound, right) < max(0.1, tolerances["synth"][name]["tiny"])  # an angle of pi may turn
+
+
+@pytest.mark.parametrize("name", ["kernels-float32", "kernels-int16"])
+def test_what_is_begun_ends_as_the_whole(name, opened):
+    tokens, styles, speeds, seeds = utterances(TINY_KOKORO, LENGTHS)
+    for row in range(len(LENGTHS)):
+        whole, frames = say(opened(name), row)
+        asked = tokens[row], styles[row], float(speeds[row]), seeds[row]
+        np.testing.assert_array_equal(opened(name).begin(*asked).rest(), whole)
+        begun, end = opened(name).begin(*asked), int(frames.sum()) // 3
+        np.testing.assert_array_equal(begun.frames, frames)
+        assert begun.opening(end).shape == (80 * end,)
+        rest = begun.rest()
+        assert rest.shape == (80 * (frames.sum() - end),)
+        np.testing.assert_array_equal(rest[synth_opening.FADE :], whole[80 * end + synth_opening.FADE :])
+
+
+@pytest.mark.parametrize("name", ["torch-float32", "openvino-float32", "onnxruntime-float32"])
+def test_engines_that_speak_whole_say_so(name, opened):
+    tokens, styles, speeds, seeds = utterances(TINY_KOKORO, LENGTHS)
+    assert opened(name).begin(tokens[0], styles[0], float(speeds[0]), seeds[0]) is None
 
 
 @pytest.mark.parametrize("together", [0, 10_000])

@@ -11,7 +11,7 @@ from kokoro_nets import log_mel
 from test_synth import ENGINES, EXACT, error, open_named
 
 import sonant
-from sonant.engines import cpu
+from sonant.engines import cpu, synth_opening
 from sonant.models.kokoro import source
 from sonant.text.evaluation import word_errors
 from sonant.weights import store, voices
@@ -57,6 +57,27 @@ def test_engines_speak_alike(name, case, checkpoint, opened, tolerances):
     limits = tolerances["synth"][name]
     found = {"log_mel": np.abs(log_mel(sound) - log_mel(right)).mean(), "real": error(sound, right)}
     assert all(found[name] < limits[name] for name in found), found
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("voice", ["af_heart", "bm_george"])
+def test_an_opening_is_near_the_whole(voice):
+    """Of 24 sentences in four voices 0.19 on average, 0.24 at most; another seed's noise makes 0.05."""
+    text = "The old lighthouse keeper climbed the winding stairs every evening before sunset."
+    speaker = sonant.load_tts("kokoro-82m")
+    if speaker.engine.begin(*(each[0] for each in asked(speaker.checkpoint, voice, "long", 1.0))) is None:
+        pytest.skip("this engine speaks whole")
+    whole = speaker.speak(text, voice).audio.samples
+    first, second = (chunk.audio.samples for chunk in speaker.stream(text, voice, ahead=0))
+    joined = np.concatenate([first, second])
+    assert 0.4 < len(first) / 24_000 < 1.5
+    assert abs(len(joined) - len(whole)) < 1200  # silence at the head is cut by the opening's own level
+    same = min(len(joined), len(whole))
+    ours, theirs, opening = joined[-same:], whole[-same:], same - len(second)
+    assert np.abs(log_mel(ours[:opening]) - log_mel(theirs[:opening])).mean() < 0.3
+    np.testing.assert_array_equal(ours[opening + synth_opening.FADE :], theirs[opening + synth_opening.FADE :])
+    heard = sonant.load_asr("whisper-base").transcribe(sonant.Audio(joined, 24_000)).text
+    assert word_errors(text, heard) == 0
 
 
 @pytest.mark.weights

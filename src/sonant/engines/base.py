@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ctc", "EngineOptions", "Memory", "Seq2Seq", "Synth"]
+__all__ = ["BegunSynth", "Ctc", "EngineOptions", "Memory", "Seq2Seq", "Synth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,27 @@ class Synth(Protocol):
         Returns:
             B pairs: waveform (N_i,) float32 at 24 kHz, and frames (T_i + 2,) int64, durations in frames of 600 samples.
         """
+
+    def begin(
+        self, tokens: NDArray[np.int64], style: NDArray[np.float32], speed: float, seed: int
+    ) -> BegunSynth | None:
+        """One utterance to be heard from its beginning; arguments as in ``synthesize``. None where it can't be."""
+
+
+class BegunSynth(Protocol):
+    """An utterance of which all is known but the sound.
+
+    Attributes:
+        frames: (T + 2,) int64, durations in frames of 600 samples.
+    """
+
+    frames: NDArray[np.int64]
+
+    def opening(self, end: int) -> NDArray[np.float32]:
+        """The sound of the first ``end`` frames, in a fraction of the time, and nearly the same as in the whole."""
+
+    def rest(self) -> NDArray[np.float32]:
+        """The sound behind the opening; all of it, to the last bit what ``synthesize`` gives, where none was made."""
 
 
 class Ctc(Protocol):

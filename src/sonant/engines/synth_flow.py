@@ -11,11 +11,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sonant.engines.synth_opening import Begun
 from sonant.errors import BadInput
 from sonant.models.kokoro import source, spectrum
 from sonant.models.kokoro.config import SAMPLE_RATE, KokoroConfig
 
-__all__ = ["Parts", "SynthFlow"]
+__all__ = ["Halves", "Parts", "SynthFlow"]
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -34,6 +35,19 @@ class Parts(Protocol):
         self, text: Floats, pitch: Floats, energy: Floats, source: Floats, style: Floats, lengths: Ints
     ) -> Floats:
         """Spectra (B, columns, n_fft + 2); the source has the same shape."""
+
+    def halves(self, style: Floats) -> Halves | None:
+        """The decoder's halves with a style (256,), where an engine can run them by themselves."""
+
+
+class Halves(Protocol):
+    """The decoder of one utterance and one style in two: what runs at the rate of frames, and the vocoder."""
+
+    def features(self, text: Floats, pitch: Floats, energy: Floats) -> Floats:
+        """(2 F, channels), of (F, hidden) and two curves (2 F,)."""
+
+    def generate(self, features: Floats, source: Floats) -> Floats:
+        """Spectra (columns, n_fft + 2) of any stretch of features, and of the source over the same stretch."""
 
 
 class SynthFlow:
@@ -71,10 +85,7 @@ class SynthFlow:
         styles = np.ascontiguousarray(styles, np.float32)
         padded, lengths = _pad_tokens(tokens)
         durations, prosody, text = self.parts.text(padded, styles, lengths)
-        frames = [
-            np.maximum(np.rint(row[:length] / np.float32(speed)), 1).astype(np.int64)
-            for row, length, speed in zip(durations, lengths, speeds, strict=True)
-        ]
+        frames = [_frames(row[:length], speed) for row, length, speed in zip(durations, lengths, speeds, strict=True)]
         spoken: dict[int, Floats] = {}
         for rows in self._groups([int(each.sum()) for each in frames]):
             expanded = [np.repeat(np.arange(len(frames[row])), frames[row]) for row in rows]
@@ -88,18 +99,34 @@ class SynthFlow:
             spoken.update(zip(rows, sounds, strict=True))
         return [(spoken[row], frames[row]) for row in range(len(tokens))]
 
+    def begin(self, tokens: Ints, style: Floats, speed: float, seed: int) -> Begun | None:
+        """See ``engines.base.Synth``."""
+        self._check([tokens], style[None], np.array([speed], np.float32), [seed])
+        style = np.ascontiguousarray(style, np.float32)
+        halves = self.parts.halves(style)
+        if halves is None:
+            return None
+        padded, lengths = _pad_tokens([tokens])
+        durations, prosody, text = self.parts.text(padded, style[None], lengths)
+        frames = _frames(durations[0], speed)
+        index = np.repeat(np.arange(len(frames)), frames)
+        pitch, energy = self.parts.prosody(prosody[:, index], style[None], np.array([len(index)], np.int64))
+        features = halves.features(text[0][index], pitch[0], energy[0])
+        return Begun(self.config.generator, halves, frames, features, self._source(pitch[0], seed))
+
     def _speak(self, prosody: Floats, text: Floats, style: Floats, lengths: Ints, seeds: Sequence[int]) -> list[Floats]:
         """Waveforms of a group, from features of each frame."""
-        net = self.config.generator
         pitch, energy = self.parts.prosody(prosody, style, lengths)
         spectra = [
-            source.source_spectrum(
-                source.excitation(pitch[i, : 2 * length], self.weights, seed, net.samples_per_half_frame), net
-            )
-            for i, (length, seed) in enumerate(zip(lengths, seeds, strict=True))
+            self._source(curve[: 2 * length], seed) for curve, length, seed in zip(pitch, lengths, seeds, strict=True)
         ]
         made = self.parts.decode(text, pitch, energy, _stack(spectra), style, lengths)
-        return [spectrum.waveform(made[i, : len(each)], net) for i, each in enumerate(spectra)]
+        return [spectrum.waveform(made[i, : len(each)], self.config.generator) for i, each in enumerate(spectra)]
+
+    def _source(self, pitch: Floats, seed: int) -> Floats:
+        """The excitation's spectrum, of (2 F,) Hz."""
+        net = self.config.generator
+        return source.source_spectrum(source.excitation(pitch, self.weights, seed, net.samples_per_half_frame), net)
 
     def _groups(self, frames: Sequence[int]) -> list[list[int]]:
         """Rows to decode together, longest first."""
@@ -134,6 +161,11 @@ class SynthFlow:
                 raise BadInput(f"utterance {i} has speed {speeds[i]}; it must be above 0")
         if not np.isfinite(styles).all():
             raise BadInput("a style row holds a number that is not finite")
+
+
+def _frames(durations: Floats, speed: float) -> Ints:
+    """Frames of each symbol, one at least, of its duration at speed 1."""
+    return np.maximum(np.rint(durations / np.float32(speed)), 1).astype(np.int64)
 
 
 def _pad_tokens(tokens: Sequence[Ints]) -> tuple[Ints, Ints]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonant.engines import pages
-from sonant.engines.synth_flow import Floats, Ints, SynthFlow
+from sonant.engines.synth_flow import Floats, Halves, Ints, SynthFlow
 from sonant.errors import CorruptFile, UnsupportedCheckpoint
 from sonant.models.kokoro import fold, names
 from sonant.models.kokoro.config import KokoroConfig
@@ -22,11 +22,19 @@ from sonant.weights.tensors import Tensor, to_float32
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["Compile", "GraphParts", "Run", "Template", "open_graphs", "stored_tensors"]
+__all__ = ["Compile", "GraphParts", "HalvedRun", "Run", "Template", "open_graphs", "stored_tensors"]
 
 Run = Callable[[Mapping[str, NDArray[Any]]], list[NDArray[Any]]]
 Template = Callable[[], "ModelProto"]  # builds it
 Compile = Callable[[Part, Template, Mapping[str, Tensor]], Run]
+
+
+@runtime_checkable
+class HalvedRun(Protocol):
+    """A ``Run`` of the decoder whose halves run by themselves, too."""
+
+    def dressed(self, dressing: Floats) -> Halves:
+        """The halves with this row of ``dress.Dressing``, (1, channels)."""
 
 
 class GraphParts:
@@ -59,6 +67,13 @@ class GraphParts:
             "lengths": lengths,
         }
         return self.runs["decoder"](feeds)[0]
+
+    def halves(self, style: Floats) -> Halves | None:
+        """See ``Parts``."""
+        decoder: object = self.runs["decoder"]
+        if not isinstance(decoder, HalvedRun):
+            return None
+        return decoder.dressed(self.dressings["decoder"](style[None, : self.config.style])[0])
 
 
 def open_graphs(checkpoint: Checkpoint, compile_part: Compile, form: Form, description: str) -> SynthFlow:

@@ -97,20 +97,27 @@ def speech_bounds(samples: NDArray[np.float32], first_word_s: float, last_word_s
     return first, max(first, min(last, len(samples)))
 
 
-def eased(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A copy whose first and last 5 ms rise from and fall to zero by half a cosine."""
+def eased(samples: NDArray[np.float32], whole: tuple[bool, bool] = (True, True)) -> NDArray[np.float32]:
+    """A copy whose first and last 5 ms rise from and fall to zero by half a cosine, where those ends are ``whole``."""
     samples = np.array(samples, np.float32)
     size = min(round(EASE_S * KOKORO_RATE), len(samples) // 2)
     if size:
         # Half-sample offsets: neither end is wasted on an exact 0 or 1, the outermost sample is within 0.02 % of zero.
         ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(size) + 0.5) / size)).astype(np.float32)
-        samples[:size] *= ramp
-        samples[len(samples) - size :] *= ramp[::-1]
+        if whole[0]:
+            samples[:size] *= ramp
+        if whole[1]:
+            samples[len(samples) - size :] *= ramp[::-1]
     return samples
 
 
 def trimmed(
-    samples: NDArray[np.float32], first_word_s: float, last_word_s: float, before_s: float, trim: bool = True
+    samples: NDArray[np.float32],
+    first_word_s: float,
+    last_word_s: float,
+    before_s: float,
+    trim: bool = True,
+    whole: tuple[bool, bool] = (True, True),
 ) -> tuple[NDArray[np.float32], float]:
     """A chunk ready to be joined.
 
@@ -120,11 +127,13 @@ def trimmed(
         last_word_s: end of its last word in seconds.
         before_s: silence to put before it, in seconds.
         trim: False keeps all of the network's silence.
+        whole: whether the utterance begins and ends with it; an end at which it goes on stays as it is.
 
     Returns:
         The samples, and by how many seconds the times of its words move.
     """
-    first, last = speech_bounds(samples, first_word_s, last_word_s) if trim else (0, len(samples))
+    bounds = speech_bounds(samples, first_word_s, last_word_s) if trim else (0, len(samples))
+    first, last = bounds[0] if whole[0] else 0, bounds[1] if whole[1] else len(samples)
     silence = round(before_s * KOKORO_RATE)
-    joined = np.concatenate([np.zeros(silence, np.float32), eased(samples[first:last])])
+    joined = np.concatenate([np.zeros(silence, np.float32), eased(samples[first:last], whole)])
     return joined, (silence - first) / KOKORO_RATE

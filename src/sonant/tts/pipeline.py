@@ -30,6 +30,7 @@ from sonant.tts.cast import Cast, Part, recast
 from sonant.tts.explain import Explained, explain
 from sonant.tts.join import Seam, trimmed
 from sonant.tts.lexicon import load as load_lexicon
+from sonant.tts.opening import Half, halves
 from sonant.tts.options import KOKORO_RATE, SpeakOptions
 from sonant.tts.plan import Utterance, plan, plan_phonemes
 from sonant.tts.reader import Text, read
@@ -97,6 +98,9 @@ class Speaker:
 
         The chunks' sounds, one after the other, are the whole speech. Closing the iterator ends the work, at once for
         the caller. Errors are those of ``speak``.
+
+        The first utterance comes in two chunks where the engine can begin it (``engines.synth_opening``): some words,
+        nearly as ``speak`` says them, and the rest. Not so at another ``sample_rate``, in batches, or verified.
 
         Args:
             text: as in ``speak``; fragments may come slowly, each sentence is spoken as soon as it is certain.
@@ -176,9 +180,38 @@ class Speaker:
         steps = self._steps(text, cast, options, early, eager)
         parts = ((0, step if isinstance(step, Pause) else cast.part(step)) for step in steps)
         seam = Seam(options)
+        if early and options.batch_size == 1 and options.verify is None and options.sample_rate in (None, KOKORO_RATE):
+            yield from self._opened(parts, seam, options)
         for _, part, take in self._spoken(parts, options):
             yield from self._finished(part, take, seam, options)
         yield from _rest(seam, options)
+
+    def _opened(
+        self, parts: Iterator[tuple[int, Part | Pause]], seam: Seam, options: SpeakOptions
+    ) -> Iterator[SpeechChunk]:
+        """Up to the first utterance, which comes in two chunks if it can."""
+        for _, part in parts:
+            if isinstance(part, Pause):
+                seam.pause(part.duration_s)
+                continue
+            begun = self.engine.begin(part.ids, part.style, part.speed, part.seed)
+            if begun is None:
+                yield _chunk(part, self._synthesize([part])[0], seam, options)
+                return
+            timed = _words(part.utterance, begun.frames)
+            found = halves(part.utterance, begun.frames, timed)
+            if found is None:
+                yield _chunk(part, (begun.rest(), begun.frames), seam, options)
+                return
+            first, second, cut = found
+            opening = begun.opening(cut)
+            heard = settled(timed[: len(first.words)], opening, KOKORO_RATE)
+            yield _half(part, replace(first, words=heard), opening, seam, options, (True, False))
+            rest = begun.rest()
+            heard = settled(timed, np.concatenate([opening, rest]), KOKORO_RATE)[len(first.words) :]
+            second = replace(second, words=shifted(heard, -len(opening) / KOKORO_RATE))
+            yield _half(replace(part, warnings=()), second, rest, seam, options, (False, True))
+            return
 
     def _cast(self, voice: style.VoiceLike, options: SpeakOptions) -> Cast:
         return Cast(voice, options, self._voices, self.vocab)
@@ -266,12 +299,20 @@ def _complaint(heard: Heard) -> tuple[str, ...]:
 
 
 def _chunk(part: Part, take: Take, seam: Seam, options: SpeakOptions) -> SpeechChunk:
-    """A take as a chunk: trimmed, eased, with its pause before it, its words timed."""
-    utterance, (waveform, frames) = part.utterance, take
-    found = words(utterance.tokens, frames, utterance.written, spaced=utterance.language not in "jz")
-    found = settled(found, waveform, KOKORO_RATE)
+    """A take as a chunk."""
+    waveform, frames = take
+    found = settled(_words(part.utterance, frames), waveform, KOKORO_RATE)
+    whole = Half(part.utterance, frames, found)
+    return _half(part, whole, waveform, seam, options, (True, True))
+
+
+def _half(
+    part: Part, half: Half, waveform: NDArray[np.float32], seam: Seam, options: SpeakOptions, whole: tuple[bool, bool]
+) -> SpeechChunk:
+    """A take or half of one: trimmed, eased, with its pause before it; ``whole`` as in ``trimmed``."""
+    utterance, found = half.utterance, half.words
     first_s, last_s = (found[0].start_s, found[-1].end_s) if found else (0.0, len(waveform) / KOKORO_RATE)
-    samples, shift_s = trimmed(waveform * np.float32(part.gain), first_s, last_s, seam.before_s, options.trim)
+    samples, shift_s = trimmed(waveform * np.float32(part.gain), first_s, last_s, seam.before_s, options.trim, whole)
     seam.spoken(utterance.ending, part.speed)
     audio = _at_rate(samples, options.sample_rate)
     return SpeechChunk(
@@ -279,11 +320,16 @@ def _chunk(part: Part, take: Take, seam: Seam, options: SpeakOptions) -> SpeechC
         phonemes=utterance.phonemes,
         audio=audio,
         words=shifted(found, shift_s, audio.duration_s),
-        frames=frames,
+        frames=half.frames,
         span=utterance.span,
         voice=part.voice.name,
         warnings=part.warnings,
     )
+
+
+def _words(utterance: Utterance, frames: NDArray[np.int64]) -> tuple[Word, ...]:
+    """Words with times from the start of the utterance."""
+    return words(utterance.tokens, frames, utterance.written, spaced=utterance.language not in "jz")
 
 
 def _rest(seam: Seam, options: SpeakOptions) -> Iterator[SpeechChunk]:

@@ -37,6 +37,9 @@ class FakeSynth:
             raise BadInput(f"{len(tokens)} utterances, {len(styles)} styles, {len(speeds)} speeds, {len(seeds)} seeds")
         return [self._say(row, styles[index], float(speeds[index])) for index, row in enumerate(tokens)]
 
+    def begin(self, *_given: object) -> None:
+        """See ``engines.base.Synth``: a sine is there at once."""
+
     def _say(
         self, tokens: NDArray[np.int64], style: NDArray[np.float32], speed: float
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -62,6 +62,9 @@ class TorchParts:
             )
         return _get(made)
 
+    def halves(self, style: Floats) -> None:
+        """See ``Parts``: here the decoder is spoken whole."""
+
     def _half(self, array: Floats) -> Tensor:
         return self._put(array).to(self.dtype)
 

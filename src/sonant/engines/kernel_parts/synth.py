@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.engines import pages
+from sonant.engines.synth_flow import Halves
 from sonant.engines.synth_graph import Run
 from sonant.kernels.team import Team
 from sonant.models.kokoro import fold, names
@@ -43,20 +44,12 @@ class Packing:
         self.checkpoint, self.teams = checkpoint, teams
         self.config = KokoroConfig.from_hexgrad(checkpoint.config)
         self.pool = ThreadPoolExecutor(WORKERS, "sonant-pack")
-        self.lock = Lock()  # one utterance has all cores
+        self.lock = Lock()
 
     def __call__(self, part: Part, tensors: Mapping[str, Tensor]) -> Run:
         """The part, which is waited for when it is first needed."""
         packed = self.pool.submit(self._packed, part, tensors)
-
-        def run(feeds: Arrays) -> list[NDArray[Any]]:
-            speak, made = packed.result(), []
-            for row, length in enumerate(feeds["lengths"]):
-                with self.lock:
-                    made.append(speak(feeds, row, int(length)))
-            return [_stacked(rows) for rows in zip(*made, strict=True)]
-
-        return run
+        return _HalvedRun(packed, self.lock) if part == "decoder" else _PackedRun(packed, self.lock)
 
     def _packed(self, part: Part, tensors: Mapping[str, Tensor]) -> Speak:
         shapes, team = fold.derived_shapes(names.shapes(self.checkpoint.config)), self.teams[part]
@@ -77,14 +70,58 @@ class Packing:
         return lambda feeds, row, length: prosody(feeds["frames"][row, :length], feeds["dressing"][row])
 
     def _decoder(self, decoder: Decoder) -> Speak:
-        columns = 2 * self.config.generator.columns_per_half_frame
+        return _Voice(decoder, 2 * self.config.generator.columns_per_half_frame)
 
-        def speak(feeds: Arrays, row: int, length: int) -> list[Floats]:
-            pitch, energy = (feeds[name][row, : 2 * length] for name in ("pitch", "energy"))
-            source = feeds["source"][row, : length * columns + 1]
-            return [decoder(feeds["text"][row, :length], pitch, energy, source, feeds["dressing"][row])]
 
-        return speak
+class _Voice:
+    """The decoder as ``Speak``."""
+
+    def __init__(self, decoder: Decoder, columns: int) -> None:
+        self.decoder, self.columns = decoder, columns
+
+    def __call__(self, feeds: Arrays, row: int, length: int) -> list[Floats]:
+        pitch, energy = (feeds[name][row, : 2 * length] for name in ("pitch", "energy"))
+        source = feeds["source"][row, : length * self.columns + 1]
+        return [self.decoder(feeds["text"][row, :length], pitch, energy, source, feeds["dressing"][row])]
+
+
+class _PackedRun:
+    """A part that is being packed, utterance by utterance; one of them has all cores."""
+
+    def __init__(self, packed: Future[Speak], lock: Lock) -> None:
+        self.packed, self.lock = packed, lock
+
+    def __call__(self, feeds: Arrays) -> list[NDArray[Any]]:
+        speak, made = self.packed.result(), []
+        for row, length in enumerate(feeds["lengths"]):
+            with self.lock:
+                made.append(speak(feeds, row, int(length)))
+        return [_stacked(rows) for rows in zip(*made, strict=True)]
+
+
+class _HalvedRun(_PackedRun):
+    """The decoder, whose halves run by themselves, too."""
+
+    def dressed(self, dressing: Floats) -> Halves:
+        """See ``synth_graph.HalvedRun``."""
+        voice = self.packed.result()
+        assert isinstance(voice, _Voice)
+        return _Halves(voice.decoder, self.lock, dressing)
+
+
+class _Halves:
+    """``synth_flow.Halves``."""
+
+    def __init__(self, decoder: Decoder, lock: Lock, dressing: Floats) -> None:
+        self.decoder, self.lock, self.dressing = decoder, lock, dressing
+
+    def features(self, text: Floats, pitch: Floats, energy: Floats) -> Floats:
+        with self.lock:
+            return self.decoder.features(text, pitch, energy, self.dressing)
+
+    def generate(self, features: Floats, source: Floats) -> Floats:
+        with self.lock:
+            return self.decoder.generate(features, source, self.dressing)
 
 
 def _stacked(rows: Sequence[Floats]) -> Floats:

@@ -60,8 +60,11 @@ class Decoder:
             source: (N, n_fft + 2) spectrum of the excitation.
             dressing: (1, channels) of ``dress.Dressing``.
         """
-        dressed = dressed_by(dressing[0], self.keys)
-        curves = (pitch, energy)
+        return self.generate(self.features(text, pitch, energy, dressing), source, dressing)
+
+    def features(self, text: Floats, pitch: Floats, energy: Floats, dressing: Floats) -> Floats:
+        """What the generator speaks, (2 F, hidden): a twentieth of the work."""
+        dressed, curves = dressed_by(dressing[0], self.keys), (pitch, energy)
         halved = [
             conv(curve[:, None], stride=2, pad=(1, 0))[:, :1] for conv, curve in zip(self.curves, curves, strict=True)
         ]
@@ -69,7 +72,11 @@ class Decoder:
         x = self.blocks[0](np.concatenate([text, *halved], axis=1), dressed)
         for block in self.blocks[1:]:
             x = block(np.concatenate([x, *kept], axis=1), dressed)
-        return self.generator(x, source, dressed)
+        return x
+
+    def generate(self, features: Floats, source: Floats, dressing: Floats) -> Floats:
+        """Spectra (N, n_fft + 2) of features (2 F, hidden)."""
+        return self.generator(features, source, dressed_by(dressing[0], self.keys))
 
 
 class _Generator:

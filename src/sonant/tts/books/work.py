@@ -127,6 +127,9 @@ class KeepingSynth:
         self.kept += len(keys) - len(missing)
         return [take for take in found if take is not None]
 
+    def begin(self, *_given: object) -> None:
+        """See ``engines.base.Synth``: what is kept was spoken whole."""
+
     def _load(self, key: str) -> Take | None:
         # The durations are written last: where they are, the sound is whole.
         sound, rest = self.folder / f"{key}.flac", self.folder / f"{key}.npz"
