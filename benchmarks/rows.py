@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sonant.engines import cpu, own_kernels
+from sonant.kernels import best, instructions
 
 __all__ = ["Entry", "Row", "rows"]
 
@@ -82,7 +83,7 @@ def spoken(weights: Path) -> tuple[Entry, ...]:
     """Ours and the peers on Kokoro."""
     voice = str(weights / "kokoro" / "voices.npz")
     asked = ["int8"] if cpu.detect().int8 else []
-    if own_kernels.find("int16") and own_kernels.speech_dtype()[0] != "int16":
+    if best.find("int16") and own_kernels.speech_dtype()[0] != "int16":
         asked.append("int16")
     return (
         Entry("sonant", "sonant", {"model": "kokoro-82m"}),
@@ -156,5 +157,5 @@ def rows(weights: Path) -> tuple[Row, ...]:
             environment=AVX2,
         ),
     )
-    narrow = "avx512" in cpu.kernel_levels()
+    narrow = "avx512" in instructions.levels()
     return tuple(row for row in found if narrow or not row.environment)  # without AVX-512 all rows are such

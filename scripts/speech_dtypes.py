@@ -21,7 +21,8 @@ import numpy as np
 
 import sonant
 from export_quality import TEXTS, VOICES, Said, distance, utterances
-from sonant.engines import cpu, own_kernels
+from sonant.engines import cpu
+from sonant.kernels import best
 from sonant.text.evaluation import word_errors
 from sonant.weights import store
 
@@ -69,7 +70,7 @@ def heard(dtypes: Sequence[str]) -> None:
 def here() -> list[str]:
     """Dtypes that this machine multiplies."""
     found = cpu.detect()
-    there = {"bfloat16": found.bfloat16, "int16": own_kernels.find("int16") is not None, "int8": found.int8}
+    there = {"bfloat16": found.bfloat16, "int16": best.find("int16") is not None, "int8": found.int8}
     return [dtype for dtype in DTYPES if there.get(dtype, True)]
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonant.audio import io, vad
+from sonant.audio import io, vad, vad_network
 from sonant.audio.vad import FRAME, StreamingVad, VadOptions, spans, speech_probabilities, speech_spans
 from sonant.errors import BadInput
 
@@ -53,6 +53,19 @@ def test_blocks_of_any_size_give_the_same(cuts):
     detector = StreamingVad()
     parts = [detector.push(block) for block in np.split(sound, sorted(cuts))] + [detector.finish()]
     assert np.allclose(np.concatenate(parts), speech_probabilities(sound), atol=1e-5)
+
+
+def test_without_kernels_the_same(monkeypatch, request):
+    sound = babble(3)
+    right = speech_probabilities(sound)
+    monkeypatch.setattr(vad_network.best, "find", lambda *_: None)
+    vad_network.load.cache_clear()
+    request.addfinalizer(vad_network.load.cache_clear)
+    assert isinstance(vad_network.load().memory, vad_network.Memory)
+    assert np.abs(speech_probabilities(sound) - right).max() < 1e-5
+    detector = StreamingVad()
+    parts = [detector.push(block) for block in np.split(sound, [100, 20_000])] + [detector.finish()]
+    assert np.allclose(np.concatenate(parts), right, atol=1e-5)
 
 
 def test_silence_hum_and_hiss_are_not_speech():

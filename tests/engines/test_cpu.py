@@ -6,6 +6,7 @@ from sonant.engines import cpu, own_kernels
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime
 from sonant.errors import BadInput
+from sonant.kernels import best, instructions
 
 HASWELL = frozenset({"avx2", "fma", "f16c"})
 ALDER_LAKE = HASWELL | {"avx_vnni"}
@@ -38,7 +39,7 @@ def unlimited(monkeypatch):
     ],
 )
 def test_whisper(monkeypatch, flags, limit, encoder):
-    monkeypatch.setattr(cpu, "_flags", lambda: flags)
+    monkeypatch.setattr(instructions, "_flags", lambda: flags)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
     chosen = cpu.whisper_dtypes()
     assert (chosen.encoder, chosen.decoder) == (encoder, "int8")
@@ -62,10 +63,10 @@ def test_whisper(monkeypatch, flags, limit, encoder):
     ],
 )
 def test_kernels(monkeypatch, machine, flags, limit, levels):
-    monkeypatch.setattr(cpu.platform, "machine", lambda: machine)
-    monkeypatch.setattr(cpu, "_flags", lambda: flags)
+    monkeypatch.setattr(instructions.platform, "machine", lambda: machine)
+    monkeypatch.setattr(instructions, "_flags", lambda: flags)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
-    assert cpu.kernel_levels() == levels
+    assert instructions.levels() == levels
 
 
 @pytest.mark.parametrize(
@@ -73,47 +74,43 @@ def test_kernels(monkeypatch, machine, flags, limit, levels):
     [(HASWELL, "int16", "int16"), (ZEN_4, "bfloat16", "int16"), (None, "float32", "float32")],
 )
 def test_own_kernels(monkeypatch, flags, dtype, speech):
-    monkeypatch.setattr(cpu, "_flags", lambda: flags)
+    monkeypatch.setattr(instructions, "_flags", lambda: flags)
     monkeypatch.setattr(
-        own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, frozenset({"float32", "int16"}), None)
+        best, "open_level", lambda level: best.Library(level, 16, frozenset({"float32", "int16"}), None)
     )
     found, reason = own_kernels.auto_dtype()
     assert (found, own_kernels.speech_dtype()[0]) == (dtype, speech)
     assert reason
-    monkeypatch.setattr(
-        own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, frozenset({"float32"}), None)
-    )
+    monkeypatch.setattr(best, "open_level", lambda level: best.Library(level, 16, frozenset({"float32"}), None))
     slow = dtype.replace("int16", "float32")  # no faster
     assert own_kernels.auto_dtype()[0] == own_kernels.speech_dtype()[0] == slow
     tiles = frozenset({"float32", "int16", "bfloat16"})
-    monkeypatch.setattr(own_kernels, "open_level", lambda level: own_kernels.Library(level, 16, tiles, None))
+    monkeypatch.setattr(best, "open_level", lambda level: best.Library(level, 16, tiles, None))
     assert own_kernels.speech_dtype()[0] == dtype
 
 
 def test_bytes_for_whispers_encoder_where_there_are_tiles(monkeypatch):
-    monkeypatch.setattr(cpu, "_flags", lambda: SAPPHIRE_RAPIDS)
+    monkeypatch.setattr(instructions, "_flags", lambda: SAPPHIRE_RAPIDS)
     for dtypes, encoder in (({"float32", "int16", "bfloat16", "int8"}, "int8"), ({"float32", "int16"}, "bfloat16")):
         known = frozenset(dtypes)
-        monkeypatch.setattr(
-            own_kernels, "open_level", lambda level, known=known: own_kernels.Library(level, 32, known, None)
-        )
+        monkeypatch.setattr(best, "open_level", lambda level, known=known: best.Library(level, 32, known, None))
         chosen = own_kernels.whisper_dtypes()
         assert (chosen.encoder, chosen.decoder) == (encoder, "int8")
         assert chosen.reason
 
 
 def test_bfloat16_only_where_it_is_arithmetic(monkeypatch):
-    monkeypatch.setattr(cpu, "_flags", lambda: CASCADE_LAKE)
+    monkeypatch.setattr(instructions, "_flags", lambda: CASCADE_LAKE)
     assert cpu.auto_dtype()[0] == runtime.plan(EngineOptions()).dtype == "float32"
     with pytest.raises(BadInput, match="no bfloat16"):
         runtime.plan(EngineOptions(dtype="bfloat16"))
-    monkeypatch.setattr(cpu, "_flags", lambda: ZEN_4)
+    monkeypatch.setattr(instructions, "_flags", lambda: ZEN_4)
     assert cpu.auto_dtype()[0] == runtime.plan(EngineOptions()).dtype == "bfloat16"
 
 
 def test_activations_are_quantised_only_where_onednn_may(monkeypatch):
     group = "DYNAMIC_QUANTIZATION_GROUP_SIZE"
-    monkeypatch.setattr(cpu, "_flags", lambda: ZEN_4)
+    monkeypatch.setattr(instructions, "_flags", lambda: ZEN_4)
     assert runtime.plan(EngineOptions(dtype="int8"), 512).properties[group] == 512
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     plan = runtime.plan(EngineOptions(dtype="int8"), 512)

@@ -6,8 +6,7 @@ from functools import cache
 
 import pytest
 
-from sonant.engines import cpu
-from sonant.kernels import build, library
+from sonant.kernels import build, instructions, library
 from sonant.kernels.team import Team
 
 # Registers of other machines, by plain C: the rules are the same, only slower.
@@ -29,7 +28,7 @@ def opened(tmp_path_factory):
                 assert build.compile_to(path, WIDTHS[level]) == ""
             found = replace(library.open_file(path, level), dtypes=frozenset({"float32", "int16"}))
         else:
-            if level not in cpu.kernel_levels():
+            if level not in instructions.levels():
                 pytest.skip(f"this CPU has no {level}")
             found = library.open_level(level)
         if dtype not in found.dtypes:

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonant.engines import cpu
 from sonant.errors import MissingExtra
-from sonant.kernels import build, library
+from sonant.kernels import build, instructions, library
 from sonant.kernels.attention import attend
 from sonant.kernels.convolution import POINTS, Convolution, moments
 from sonant.kernels.product import GELU, PLAIN, TANH_GELU, Dress, Product, frame, put_on
@@ -291,7 +290,7 @@ def test_not_a_bit_depends_on_who_was_first(level, dtype, opened):
 
 def test_what_a_convolution_reads(opened):
     """The guard of its arithmetic: each weight that is read is multiplied once for a tile, 48 for 33 - kernel steps."""
-    level = next(iter(cpu.kernel_levels()), None)
+    level = next(iter(instructions.levels()), None)
     if level is None:
         pytest.skip("no kernels for this CPU")
     team = opened(level, "float32")
@@ -361,7 +360,7 @@ def test_missing_and_stale_libraries_say_what_to_do(tmp_path, monkeypatch):
     (tmp_path / "kernels-avx2.so").write_bytes(b"no library")
     with pytest.raises(MissingExtra, match=r"can't be opened .*; install sonant again"):
         library.open_file(tmp_path / "kernels-avx2.so", "avx2")
-    level = next(iter(cpu.kernel_levels()), None)
+    level = next(iter(instructions.levels()), None)
     if level is not None and build.file_of(level).is_file():
         monkeypatch.setattr(build, "digest", lambda: "another")
         with pytest.raises(MissingExtra, match="from another source"):

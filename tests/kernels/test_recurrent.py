@@ -98,3 +98,14 @@ def test_what_is_no_number_stays_none(level, dtype, opened):
     assert np.isnan(made[:10, 8:]).all()
     np.testing.assert_array_equal(made[:9, :8], right[:9, :8])
     np.testing.assert_array_equal(made[10:, 8:], right[10:, 8:])
+
+
+@pytest.mark.parametrize(("level", "dtype"), KINDS)
+@settings(max_examples=10, deadline=None)
+@given(steps=st.integers(1, 40), cuts=st.lists(st.integers(0, 40), max_size=4), hidden=st.integers(1, 70))
+def test_a_sequence_in_pieces(level, dtype, opened, steps, cuts, hidden):
+    team, random = opened(level, dtype), np.random.default_rng(steps)
+    x, layer = numbers(random, steps, 30), Recurrent(team, random_directions(random, 30, hidden, 1))
+    state = layer.begin()
+    pieces = [layer(piece, state=state) for piece in np.split(x, sorted(cuts))]
+    np.testing.assert_allclose(np.concatenate(pieces), layer(x), atol=1e-6)

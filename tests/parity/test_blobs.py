@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from whisper_nets import WHISPERS, whisper_folder
 
-from sonant.engines import own_kernels
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import blobs, seq2seq
+from sonant.kernels import best
 from sonant.models.whisper import graph
 
 
@@ -19,7 +19,7 @@ def tiny_whisper(tmp_path):
 
 @pytest.fixture
 def cached(tmp_path, monkeypatch):
-    monkeypatch.setattr(own_kernels, "find", lambda *_: None)  # they compile nothing
+    monkeypatch.setattr(best, "find", lambda *_: None)  # they compile nothing
     monkeypatch.setenv("SONANT_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "compiled"
 

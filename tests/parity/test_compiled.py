@@ -9,10 +9,11 @@ import torch
 from safetensors.torch import save_file
 from tests.wav2vec2_sizes import SMALL, SMALL_LAYER
 
-from sonant.engines import binder, cpu, ctc_flow, own_kernels, pages, quantize
+from sonant.engines import binder, cpu, ctc_flow, pages, quantize
 from sonant.engines.base import EngineOptions
 from sonant.engines.engine_openvino import runtime, seq2seq
 from sonant.engines.engine_openvino.runtime import has_bfloat16
+from sonant.kernels import best
 from sonant.models.graph_builder import GraphBuilder
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.net_torch import Wav2Vec2ForCTC
@@ -25,7 +26,7 @@ BASE = WhisperConfig(512, 6, 6, 8, 8, 2048, 2048, 80, 51865)
 
 @pytest.fixture(autouse=True)
 def without_kernels(monkeypatch):
-    monkeypatch.setattr(own_kernels, "find", lambda *_: None)  # they are no graphs
+    monkeypatch.setattr(best, "find", lambda *_: None)  # they are no graphs
 
 
 def kinds(compiled):

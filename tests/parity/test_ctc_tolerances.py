@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import save_file
 from tests.asr.mms_nets import adapter
 
-from sonant.engines import own_kernels
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import open_engine
 from sonant.engines.engine_openvino.runtime import has_bfloat16
 from sonant.errors import BadInput
+from sonant.kernels import best
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.net_torch import Wav2Vec2ForCTC, Wav2Vec2ForSequenceClassification
 from sonant.weights.checkpoint import Checkpoint
@@ -67,8 +67,8 @@ def opened(folders, net, name):
     engine, dtype = name.split("-")
     if name == "openvino-bfloat16" and not has_bfloat16():
         pytest.skip("this CPU has no bfloat16 arithmetic")
-    if dtype == "int16" and own_kernels.find("int16") is None:
-        pytest.skip(own_kernels.missing())
+    if dtype == "int16" and best.find("int16") is None:
+        pytest.skip(best.missing())
     folder = folders / net
     checkpoint = Checkpoint(net, "wav2vec2", folder, (folder / "model.safetensors",), NETS[net])
     return open_engine(checkpoint, EngineOptions(engine, dtype=dtype))

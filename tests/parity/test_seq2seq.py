@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from whisper_nets import WHISPERS, features, whisper_folder
 
-from sonant.engines import cpu, own_kernels
+from sonant.engines import cpu
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import HEARING_DTYPES, open_engine
 from sonant.engines.engine_openvino import runtime
 from sonant.engines.engine_openvino import seq2seq as openvino_seq2seq
 from sonant.engines.engine_openvino.runtime import has_bfloat16
 from sonant.errors import BadInput, UnsupportedCheckpoint
+from sonant.kernels import best, instructions
 from sonant.weights.checkpoint import Checkpoint
 
 ENGINES = ["openvino-float32", "openvino-bfloat16", "openvino-int8", "onnxruntime-float32", "onnxruntime-int8"]
@@ -37,11 +38,11 @@ def open_named(checkpoint, name):
     engine, dtype = name.split("-")
     if name in ("openvino-bfloat16", "graphs-bfloat16") and not has_bfloat16():
         pytest.skip("this CPU has no bfloat16 arithmetic")
-    if dtype == "int16" and own_kernels.find("int16") is None:
-        pytest.skip(own_kernels.missing())
+    if dtype == "int16" and best.find("int16") is None:
+        pytest.skip(best.missing())
     with pytest.MonkeyPatch.context() as patch:
         if engine == "graphs":  # OpenVINO where sonant's kernels weren't compiled
-            patch.setattr(own_kernels, "find", lambda *_: None)
+            patch.setattr(best, "find", lambda *_: None)
             engine = "openvino"
         return open_engine(checkpoint, EngineOptions(engine, dtype=dtype))
 
@@ -222,7 +223,7 @@ def test_what_recognition_has_is_what_its_engines_take(tiny_whispers, tmp_path, 
                 with pytest.raises(BadInput, match="no bfloat16 arithmetic"):
                     open_engine(tiny, options)
                 continue
-            if dtype == "int16" and own_kernels.find("int16") is None:
+            if dtype == "int16" and best.find("int16") is None:
                 with pytest.raises(BadInput, match="needs sonant's kernels"):
                     open_engine(tiny, options)
                 continue
@@ -240,7 +241,7 @@ def test_the_kernels_hear_each_window_alone(tiny_whispers, opened):
 
 def test_without_kernels_int16_is_refused_and_auto_encodes_in_float32(tiny_whispers, monkeypatch):
     tiny = tiny_whispers["multilingual"]
-    monkeypatch.setattr(cpu, "kernel_levels", list)
+    monkeypatch.setattr(instructions, "levels", list)
     monkeypatch.setattr(cpu, "whisper_dtypes", lambda: cpu.Dtypes("float32", "float32", "a test"))
     with pytest.raises(BadInput, match=r"int16 needs sonant's kernels: .*allowed here: auto, float32, int8"):
         open_engine(tiny, EngineOptions("openvino", dtype="int16"))

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from kokoro_nets import TINY_KOKORO, kokoro_folder, utterances
 
-from sonant.engines import cpu, own_kernels, synth_flow, synth_opening
+from sonant.engines import cpu, synth_flow, synth_opening
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import open_engine
 from sonant.engines.engine_openvino import synth_graphs
 from sonant.engines.engine_openvino.machine import has_bfloat16
 from sonant.errors import BadInput, UnsupportedCheckpoint
+from sonant.kernels import best, instructions
 from sonant.models.kokoro import graph_decoder, graph_text, ranges, source, spectrum
 
 # "openvino" is its own graph of the decoder, "kernels" the same engine with ours
@@ -74,11 +75,11 @@ def open_named(checkpoint, name):
         pytest.skip("this CPU has no bfloat16 arithmetic")
     if name == "openvino-int8" and not cpu.detect().int8:
         pytest.skip("this CPU has no VNNI")
-    if engine == "kernels" and own_kernels.find(dtype) is None:
-        pytest.skip(own_kernels.missing())
+    if engine == "kernels" and best.find(dtype) is None:
+        pytest.skip(best.missing())
     with pytest.MonkeyPatch.context() as patch:
         if engine == "openvino":
-            patch.setattr(own_kernels, "find", lambda *_: None)
+            patch.setattr(best, "find", lambda *_: None)
         return open_engine(checkpoint, EngineOptions(engine.replace("kernels", "openvino"), dtype=dtype))
 
 
@@ -371,14 +372,14 @@ def test_the_kernels_compile_nothing(dtype, checkpoint, expected, kept):
     engine = open_named(checkpoint, f"kernels-{dtype}")
     play(engine, [0], [expected[0]])
     assert kept() == []
-    level = own_kernels.find(dtype).library.level
+    level = best.find(dtype).library.level
     others = "" if dtype == "float32" else "; text and prosody in float32"
     assert engine.description == f"sonant's kernels ({level}), cpu, {dtype} (asked for{others})"
 
 
 def test_a_voice_without_kernels_is_the_only_graph(checkpoint, expected, kept, monkeypatch):
-    if own_kernels.find("float32") is None:
-        pytest.skip(own_kernels.missing())
+    if best.find("float32") is None:
+        pytest.skip(best.missing())
     if not cpu.detect().int8:
         pytest.skip("this CPU has no VNNI")
     begin, asked = synth_graphs.Ladder.begin, []
@@ -394,8 +395,8 @@ def test_a_voice_without_kernels_is_the_only_graph(checkpoint, expected, kept, m
 
 
 def test_kernels_need_no_openvino(checkpoint):
-    if own_kernels.find("float32") is None:
-        pytest.skip(own_kernels.missing())
+    if best.find("float32") is None:
+        pytest.skip(best.missing())
     code = (
         "import sys, json; from pathlib import Path; import numpy as np;"
         "from sonant.engines.base import EngineOptions; from sonant.engines.choose import open_engine;"
@@ -420,7 +421,7 @@ def test_the_kernels_say_the_same_again(dtype, opened, expected):
 
 
 def test_without_kernels_int16_is_refused_and_auto_is_float32(checkpoint, monkeypatch):
-    monkeypatch.setattr(cpu, "kernel_levels", list)
+    monkeypatch.setattr(instructions, "levels", list)
     monkeypatch.setattr(cpu, "auto_dtype", lambda _=None: ("float32", "the CPU has no bfloat16 arithmetic"))
     with pytest.raises(BadInput, match=r"int16 .* needs sonant's kernels: .*allowed here: auto, float32"):
         open_engine(checkpoint, EngineOptions("openvino", dtype="int16"))

@@ -1,8 +1,6 @@
-"""Who speaks when: Silero's voice activity detector (v6, 16 kHz) in NumPy, and the rules that make spans of it.
+"""Who speaks when: the probabilities of Silero's voice activity detector, and the rules that make spans of them.
 
-The network (https://github.com/snakers4/silero-vad, MIT) hears 32 ms at a time and 4 ms of what came before: a short
-Fourier transform as a convolution, four convolutions, an LSTM, one number. Its weights ship with sonant (1.2 MB).
-Everything but the LSTM is computed for many frames at once. Against the original ONNX file: within 1e-5.
+The network (``vad_network``) hears 32 ms at a time and 4 ms of what came before.
 
 Legend: N samples, F frames of 512 samples.
 """
@@ -12,28 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.blas import one_core
+from sonant.audio import vad_network
+from sonant.audio.vad_network import CONTEXT, FRAME, MIRROR, SAMPLE_RATE
 from sonant.cores import by_parts
 from sonant.errors import BadInput
 
 __all__ = ["FRAME", "SAMPLE_RATE", "StreamingVad", "VadOptions", "spans", "speech_probabilities", "speech_spans"]
 
-SAMPLE_RATE = 16_000  # Hz
-FRAME = 512  # samples: 32 ms
-CONTEXT = 64  # samples of the frame before that are heard again
-MIRROR = 64  # samples of reflection after the frame
-FFT, HOP = 256, 128  # samples
-BINS = FFT // 2 + 1
-UNITS = 128  # of the LSTM
-BATCH = 256  # frames at once: their spectra stay in the cache
+BATCH = 512  # frames at once
 LEAST_FRAMES = 32  # that a core hears by itself
-WEIGHTS = Path(__file__).parent / "data" / "silero_vad.safetensors"
 SHORT_PAUSE_MS = 98  # a pause where a span that grew too long may be cut (silero-vad ``utils_vad.py``)
 
 
@@ -107,11 +96,10 @@ class StreamingVad:
 
     def __init__(self) -> None:
         """Begin with silence before the sound."""
-        self._network = _network()
+        self._network = vad_network.load()
         self._waiting = np.zeros(0, np.float32)
         self._context = np.zeros(CONTEXT, np.float32)
-        self._hidden = np.zeros(UNITS, np.float32)
-        self._cell = np.zeros(UNITS, np.float32)
+        self._state = self._network.memory.begin()
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N,) float32 samples in; the probabilities of the frames that are complete now, (F,) float32, F >= 0."""
@@ -137,8 +125,7 @@ class StreamingVad:
         mirrored = frames[:, -2 : -2 - MIRROR : -1]
         samples = np.concatenate([contexts, frames, mirrored], axis=1)  # (F, 640)
         features = by_parts(self._network.features, samples, LEAST_FRAMES)  # (F, 128)
-        hidden, self._hidden, self._cell = self._network.remember(features, self._hidden, self._cell)
-        return self._network.judge(hidden)
+        return self._network.judge(self._network.memory(features, self._state))
 
 
 def spans(probabilities: NDArray[np.float32], length: int, options: VadOptions | None = None) -> list[tuple[int, int]]:
@@ -206,79 +193,3 @@ def _padded(raw: list[tuple[int, int]], length: int, options: VadOptions) -> lis
         right = pad if after is None or after >= 2 * pad else after // 2
         padded.append((max(0, begin - left), min(length, end + right)))
     return padded
-
-
-class _Network:
-    """The weights, laid out for matrix products."""
-
-    def __init__(self, tensors: dict[str, NDArray[np.float32]]) -> None:
-        self.basis = np.ascontiguousarray(tensors["stft.weight"].T)  # (256, 258)
-        self.kernels = [  # (out, in, 3) -> (3 * in, out)
-            np.ascontiguousarray(tensors[f"encoder.{layer}.weight"].transpose(2, 1, 0).reshape(-1, size))
-            for layer, size in enumerate((128, 64, 64, 128))
-        ]
-        self.biases = [tensors[f"encoder.{layer}.bias"] for layer in range(4)]
-        # Gates as input, output, forget, cell; the sigmoid of z is (1 + tanh(z / 2)) / 2, so that one tanh serves all.
-        halves = np.repeat(np.array([0.5, 0.5, 0.5, 1.0], np.float32), UNITS)
-        self.from_input = np.ascontiguousarray((tensors["lstm.weight_ih"] * halves[:, None]).T)  # (128, 512)
-        self.from_hidden = np.ascontiguousarray(tensors["lstm.weight_hh"] * halves[:, None])  # (512, 128)
-        self.gate_bias = tensors["lstm.bias"] * halves
-        self.output, self.output_bias = tensors["output.weight"][0], tensors["output.bias"][0]
-
-    @one_core
-    def features(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(F, 640) samples to the (F, 128) input of the LSTM."""
-        windows = np.lib.stride_tricks.sliding_window_view(frames, FFT, axis=1)[:, ::HOP]  # (F, 4, 256)
-        spectrum = windows.reshape(-1, FFT) @ self.basis  # (4 F, 258)
-        power = spectrum[:, :BINS] ** 2 + spectrum[:, BINS:] ** 2
-        sound = np.sqrt(power).reshape(len(frames), -1, BINS)  # (F, 4, 129)
-        for layer, stride in enumerate((1, 2, 2, 1)):  # 4, 2, 1, 1 places
-            sound = self._convolve(sound, layer, stride)
-        return sound[:, 0]
-
-    def _convolve(self, sound: NDArray[np.float32], layer: int, stride: int) -> NDArray[np.float32]:
-        """(F, places, in) to (F, places / stride, out): three taps, a zero at each end, no negative values."""
-        count, places, width = sound.shape
-        padded = np.zeros((count, places + 2, width), np.float32)
-        padded[:, 1:-1] = sound
-        taps = np.concatenate([padded[:, tap : tap + places : stride] for tap in range(3)], axis=2)
-        result = taps.reshape(-1, 3 * width) @ self.kernels[layer] + self.biases[layer]
-        return np.maximum(result, 0, out=result).reshape(count, taps.shape[1], -1)
-
-    @one_core
-    def remember(
-        self, features: NDArray[np.float32], hidden: NDArray[np.float32], cell: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """The LSTM over (F, 128): hidden states (F, 128), and the last hidden state and cell, (128,) each."""
-        inputs = features @ self.from_input + self.gate_bias  # (F, 512)
-        states = np.empty((len(features), UNITS), np.float32)
-        cell, fresh = cell.copy(), np.empty(UNITS, np.float32)
-        gates = np.empty(4 * UNITS, np.float32)
-        sigmoids = gates[: 3 * UNITS]
-        enter, leave, keep, new = (gates[k * UNITS : (k + 1) * UNITS] for k in range(4))
-        for number in range(len(features)):  # in place: the loop runs 31 times for each second of sound
-            np.dot(self.from_hidden, hidden, out=gates)
-            np.add(gates, inputs[number], out=gates)
-            np.tanh(gates, out=gates)
-            np.multiply(sigmoids, 0.5, out=sigmoids)
-            np.add(sigmoids, 0.5, out=sigmoids)
-            np.multiply(keep, cell, out=cell)
-            np.multiply(enter, new, out=fresh)
-            np.add(cell, fresh, out=cell)
-            hidden = states[number]
-            np.tanh(cell, out=hidden)
-            np.multiply(hidden, leave, out=hidden)
-        return states, hidden.copy(), cell
-
-    @one_core
-    def judge(self, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities (F,) of hidden states (F, 128)."""
-        score = np.maximum(hidden, 0) @ self.output + self.output_bias
-        return (0.5 * np.tanh(0.5 * score) + 0.5).astype(np.float32)
-
-
-@lru_cache(maxsize=1)
-def _network() -> _Network:
-    from safetensors.numpy import load_file
-
-    return _Network(load_file(WEIGHTS))

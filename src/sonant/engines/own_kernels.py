@@ -1,43 +1,23 @@
-"""Which of our own kernels can be used here, and what "auto" means where they are faster than any runtime.
+"""What "auto" means where our own kernels are faster than any runtime.
 
 They run Kokoro, Whisper's encoder, and wav2vec 2.0 but for what languages and units need (``kernel_parts``).
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
-from sonant.cores import cores
 from sonant.engines import cpu
-from sonant.errors import MissingExtra
-from sonant.kernels.library import Library, open_level
-from sonant.kernels.team import Team
+from sonant.kernels import best
 
-__all__ = ["auto_dtype", "find", "missing", "speech_dtype", "whisper_dtypes"]
-
-
-def find(dtype: str, threads: int = 0) -> Team | None:
-    """The best kernels that can be used here; None without any.
-
-    Args:
-        dtype: "float32", "int16", "bfloat16" or "int8".
-        threads: of the CPU; 0 for one a core.
-    """
-    for library in _libraries():
-        known = next((one for one in library.dtypes if one == dtype), None)
-        if known is not None:
-            return Team(library, threads or cores(), known)
-    return None
+__all__ = ["auto_dtype", "speech_dtype", "whisper_dtypes"]
 
 
 def auto_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
     """What "auto" means for wav2vec 2.0: dtype and reason; ``bfloat16`` as in ``cpu.auto_dtype``."""
     dtype, reason = cpu.auto_dtype(bfloat16)
     if dtype == "float32":
-        found = next(_libraries(), None)
+        found = next(best.libraries(), None)
         if found is None:
-            return dtype, f"{reason}, and {missing()}"
+            return dtype, f"{reason}, and {best.missing()}"
         if "int16" in found.dtypes:
             return "int16", f"{reason}; sonant's kernels ({found.level}) multiply int16 faster than float32"
     return dtype, reason
@@ -46,7 +26,7 @@ def auto_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
 def speech_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
     """The same for Kokoro: without AMX int16 on polynomials is as fast as bfloat16 tap by tap, and more exact."""
     dtype, reason = auto_dtype(bfloat16)
-    found = next(_libraries(), None)
+    found = next(best.libraries(), None)
     if dtype == "bfloat16" and found and "int16" in found.dtypes and "bfloat16" not in found.dtypes:
         return (
             "int16",
@@ -57,7 +37,7 @@ def speech_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
 
 def whisper_dtypes() -> cpu.Dtypes:
     """What "auto" means for Whisper."""
-    chosen, found = cpu.whisper_dtypes(), next(_libraries(), None)
+    chosen, found = cpu.whisper_dtypes(), next(best.libraries(), None)
     if chosen.encoder == "bfloat16" and found and "int8" in found.dtypes:
         words = "AMX; bytes for the encoder's inner parts, a quarter of the weights to read for each token"
         return cpu.Dtypes("int8", "int8", words)
@@ -65,21 +45,3 @@ def whisper_dtypes() -> cpu.Dtypes:
         words = f"sonant's kernels ({found.level}) for the encoder, a quarter of the weights to read for each token"
         return cpu.Dtypes("int16", chosen.decoder, words)
     return chosen
-
-
-def missing() -> str:
-    """Why no kernels can be used, in words."""
-    said = "sonant has no kernels for it"
-    for level in cpu.kernel_levels():
-        try:
-            open_level(level)
-        except MissingExtra as error:
-            said = str(error)
-    return said
-
-
-def _libraries() -> Iterator[Library]:
-    """Those that can be used, best first."""
-    for level in cpu.kernel_levels():
-        with contextlib.suppress(MissingExtra):  # ``missing`` says why
-            yield open_level(level)

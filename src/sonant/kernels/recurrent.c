@@ -13,7 +13,7 @@ enum { INPUT, FORGET, CELL, OUTPUT, GATES }; /* as torch orders them */
 typedef struct {
     const float *given;   /* step t at t given_row: of each direction (units / LANES, GATES, LANES) */
     const float *weights; /* (directions, units / LANES, units, GATES, LANES) */
-    float *state;         /* (directions, 3, units), zeros */
+    float *state;         /* (directions, 3, units): cells, hidden numbers of the step before, room */
     float *out;           /* step t at t out_row: of each direction (hidden) */
     int64_t steps, given_row, hidden, units, out_row; /* units: hidden, up to whole registers; the rest stays 0 */
 } recurrence;

@@ -33,7 +33,7 @@ class Direction:
 
 
 class Recurrent:
-    """A layer of an LSTM that begins with zeros.
+    """A layer of an LSTM.
 
     Args:
         team: runs it; what is multiplied by steps all at once in its dtype, the rest in float32.
@@ -55,15 +55,28 @@ class Recurrent:
         for place, one in enumerate(directions):
             self.weights[place, :, : self.hidden] = _by_gates(one.hidden, self.units, lanes).transpose(0, 3, 1, 2)
 
-    def __call__(self, x: Floats, dress: Dress = PLAIN) -> Floats:
-        """(T, inputs), each step dressed first, to (T, hidden of each direction)."""
+    def begin(self) -> Floats:
+        """The state before the first step: of each direction its cells, its hidden numbers, and room for the next."""
+        return np.zeros((self.directions, 3, self.units), np.float32)
+
+    def __call__(self, x: Floats, dress: Dress = PLAIN, state: Floats | None = None) -> Floats:
+        """(T, inputs), each step dressed first, to (T, hidden of each direction).
+
+        Args:
+            x: steps.
+            dress: done to each of them first.
+            state: of ``begin``, where the sequence comes in pieces; it is that behind these steps then.
+        """
+        assert state is None or self.directions == 1
         given, count = self.product(x, dress=dress), self.directions
         out = np.empty((len(x), count * self.hidden), np.float32)
-        state = np.zeros((count, 3, self.units), np.float32)
-        parts = map(address, (given, self.weights, state, out))
+        held = self.begin() if state is None else state
+        parts = map(address, (given, self.weights, held, out))
         shape = Recurrence(*parts, len(x), self.product.width, self.hidden, self.units, out.shape[1])
         where, recur = ctypes.addressof(shape), self.team.library.functions.sonant_recur
         self.team.share(count, 1, lambda _, begin, end: recur(where, begin, end))
+        if len(x):
+            held[0, 1, : self.hidden] = out[-1, : self.hidden]  # which of the two rooms holds it depends on the count
         return out
 
 

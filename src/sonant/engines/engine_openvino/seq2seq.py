@@ -26,6 +26,7 @@ from sonant.engines.engine_openvino.rowwise import narrow_rows
 from sonant.engines.kernel_parts.seq2seq import Hear, KernelEncoder, KernelSeq2Seq, open_decoder, open_encoder, widened
 from sonant.engines.seq2seq_graph import Source, names
 from sonant.errors import BadInput
+from sonant.kernels import best
 from sonant.kernels.product import halves
 from sonant.kernels.team import Team
 from sonant.models.whisper.config import WhisperConfig
@@ -329,11 +330,11 @@ def _plans(options: EngineOptions, config: WhisperConfig) -> tuple[runtime.Plan 
     runtime.check_device(options)
     encoder: runtime.Plan | Team | None
     decoder: runtime.Plan | Team | None
-    encoder = None if chosen.encoder == "float32" else own_kernels.find(chosen.encoder, options.threads)
+    encoder = None if chosen.encoder == "float32" else best.find(chosen.encoder, options.threads)
     if encoder is None and chosen.encoder == "int16":
-        raise BadInput(f"int16 needs sonant's kernels: {own_kernels.missing()}; allowed here: auto, float32, int8")
+        raise BadInput(f"int16 needs sonant's kernels: {best.missing()}; allowed here: auto, float32, int8")
     encoder = encoder or runtime.plan(replace(options, dtype=chosen.encoder), group)
-    decoder = own_kernels.find("int16", options.threads) if chosen.decoder == "int8" else None  # rows, not weights
+    decoder = best.find("int16", options.threads) if chosen.decoder == "int8" else None  # rows, not weights
     decoder = decoder or runtime.plan(replace(options, dtype=chosen.decoder), group)
     both = chosen.encoder == chosen.decoder
     words = chosen.encoder if both else f"{chosen.encoder} encoder, {chosen.decoder} decoder"

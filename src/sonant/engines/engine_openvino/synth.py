@@ -20,6 +20,7 @@ from sonant.engines.kernel_parts.synth import Packing
 from sonant.engines.synth_flow import SynthFlow
 from sonant.engines.synth_graph import Run, Template, open_graphs
 from sonant.errors import BadInput
+from sonant.kernels import best
 from sonant.kernels.team import Team
 from sonant.models.kokoro.form import Form, Part
 from sonant.weights.checkpoint import Checkpoint
@@ -42,10 +43,10 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> SynthFlow:  # noqa: 
     dtype, reason = options.dtype, "asked for"
     if dtype == "auto":
         dtype, reason = own_kernels.speech_dtype(has_bfloat16())
-    voice = None if dtype == "int8" else own_kernels.find(dtype, options.threads)  # theirs are for products alone
-    exact = voice.of("float32") if voice else own_kernels.find("float32", options.threads)
+    voice = None if dtype == "int8" else best.find(dtype, options.threads)  # theirs are for products alone
+    exact = voice.of("float32") if voice else best.find("float32", options.threads)
     if dtype == "int16" and voice is None:
-        raise BadInput(f"int16 for speech needs sonant's kernels: {own_kernels.missing()}; allowed here: auto, float32")
+        raise BadInput(f"int16 for speech needs sonant's kernels: {best.missing()}; allowed here: auto, float32")
     if dtype == "int8" and not cpu.detect().int8:
         raise BadInput("int8 for speech needs a CPU with VNNI; allowed here: auto, float32, int16")
     opening = _Opening(checkpoint, replace(options, dtype=dtype), exact, voice)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sonant.engines import cpu, own_kernels, pages
 from sonant.engines.ctc_flow import Make, Run
 from sonant.errors import BadInput
+from sonant.kernels import best
 from sonant.kernels.team import Team
 from sonant.models.wav2vec2.config import Wav2Vec2Config
 from sonant.models.wav2vec2.net_kernels import Network
@@ -29,15 +30,15 @@ def dtype_of(config: Wav2Vec2Config, dtype: str, bfloat16: bool | None = None) -
         raise BadInput(
             "int16 has neither language adapters nor units; allowed for this checkpoint: auto, float32, int8"
         )
-    if dtype == "int16" and own_kernels.find("int16") is None:
-        raise BadInput(f"int16 needs sonant's kernels: {own_kernels.missing()}; allowed here: auto, float32, int8")
+    if dtype == "int16" and best.find("int16") is None:
+        raise BadInput(f"int16 needs sonant's kernels: {best.missing()}; allowed here: auto, float32, int8")
     return dtype, "asked for"
 
 
 def team_for(config: Wav2Vec2Config, dtype: str, threads: int) -> Team | None:
     """What runs a network of this dtype, where that is the kernels; ``dtype_of`` made sure that int16 has them."""
     there = Network.has(config) and dtype in ("int16", "bfloat16")
-    return own_kernels.find(dtype, threads) if there else None
+    return best.find(dtype, threads) if there else None
 
 
 def open_network(config: Wav2Vec2Config, stored: Mapping[str, Tensor], team: Team) -> Make:
