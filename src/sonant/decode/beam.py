@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BeamSearch", "Candidate", "best_tokens", "until_end"]
+from sonant.decode.ranking import rank
+
+__all__ = ["BeamSearch", "Candidate", "until_end"]
 
 Candidate = tuple[tuple[int, ...], float]  # tokens without the end token, sum of log-probabilities
-BLOCK = 128  # logits looked at together
 
 
 class BeamSearch:
@@ -35,9 +36,7 @@ class BeamSearch:
         self, logits: NDArray[np.float32], written: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Next token of each row and the row that it continues."""
-        likeliest, values = best_tokens(logits, self._beams + 1)
-        peak = logits.max(axis=1)
-        total = np.log(np.exp(logits - peak[:, None]).sum(axis=1)) + peak
+        likeliest, values, total = rank(logits, self._beams + 1)
         sums = self._sums[:, None] + (values - total[:, None])  # of each continuation, (R, beams + 1)
         tokens = np.full(len(logits), self._eot, np.int64)
         rows = np.arange(len(logits))
@@ -85,25 +84,6 @@ class BeamSearch:
             row = first + int(beam)
             finished[until_end(written[row], self._eot)] = float(self._sums[row])
         return list(finished.items())
-
-
-def best_tokens(logits: NDArray[np.float32], count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The ``count`` largest logits of each row, largest first: ids (R, count) and values (R, count).
-
-    The largest ``count`` lie in the ``count`` blocks with the largest maxima, so most logits are looked at once only.
-    """
-    rows, size = logits.shape
-    blocks = -(-size // BLOCK)
-    padded = np.full((rows, blocks * BLOCK), -np.inf, np.float32)
-    padded[:, :size] = logits
-    count = min(count, size)
-    maxima = padded.reshape(rows, blocks, BLOCK).max(axis=2)
-    chosen = np.argsort(-maxima, axis=1, kind="stable")[:, : min(count, blocks)]  # (R, blocks kept)
-    ids = (chosen[:, :, None] * BLOCK + np.arange(BLOCK)).reshape(rows, -1)
-    ids.sort(axis=1)  # equal logits: the lower id first, whatever block it lies in
-    values = np.take_along_axis(padded, ids, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")[:, :count]
-    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(values, order, axis=1)
 
 
 def until_end(tokens: NDArray[np.int64], eot: int) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.decode.options import TranscribeOptions
+from sonant.decode.ranking import rank
 from sonant.errors import BadInput
 from sonant.text.bpe import SECONDS_PER_TIMESTAMP, WhisperTokenizer
 
@@ -38,10 +39,10 @@ def rules_of(options: TranscribeOptions, tokens: WhisperTokenizer) -> list[Rule]
     if options.no_repeat_ngram_size:
         rules.append(NoRepeat(options.no_repeat_ngram_size))
     if options.suppress_blank:
-        rules.append(SuppressBlank((*tokens.blank, tokens.eot)))
+        rules.append(SuppressBlank(np.array((*tokens.blank, tokens.eot))))
     suppressed = _suppressed(options, tokens)
     if suppressed:
-        rules.append(SuppressTokens(suppressed))
+        rules.append(SuppressTokens(np.array(suppressed)))
     if not options.without_timestamps:
         latest = options.max_initial_timestamp
         rules.append(
@@ -74,7 +75,7 @@ def _suppressed(options: TranscribeOptions, tokens: WhisperTokenizer) -> list[in
 class SuppressTokens:
     """Never write these ids."""
 
-    tokens: Sequence[int]
+    tokens: Sequence[int] | NDArray[np.int64]
 
     def __call__(self, logits: NDArray[np.float32], written: NDArray[np.int64]) -> None:  # noqa: ARG002
         """Forbid them in every row."""
@@ -85,7 +86,7 @@ class SuppressTokens:
 class SuppressBlank:
     """Don't begin with these ids (a lone space, or the end of the text)."""
 
-    tokens: Sequence[int]
+    tokens: Sequence[int] | NDArray[np.int64]
 
     def __call__(self, logits: NDArray[np.float32], written: NDArray[np.int64]) -> None:
         """Forbid them at the first step."""
@@ -168,9 +169,6 @@ class TimestampRules:
                 logits[row, self.begin : first_allowed] = FORBIDDEN
 
     def _prefer_times(self, logits: NDArray[np.float32]) -> None:
-        times = logits[:, self.begin :]
-        peak = times.max(axis=1, keepdims=True)
-        with np.errstate(invalid="ignore", divide="ignore"):  # rows without an allowed time: -inf
-            together = np.log(np.exp(times - peak).sum(axis=1)) + peak[:, 0]
+        together = rank(logits[:, self.begin :])[2]  # -inf in rows without an allowed time
         likelier = together > logits[:, : self.begin].max(axis=1)
         logits[likelier, : self.begin] = FORBIDDEN

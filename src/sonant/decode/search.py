@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sonant.decode.beam import BeamSearch, Candidate, until_end
 from sonant.decode.options import TranscribeOptions
+from sonant.decode.ranking import rank
 from sonant.decode.rules import Rule
 from sonant.engines.base import Memory, Seq2Seq
 from sonant.errors import BadInput
@@ -137,17 +138,20 @@ class Search:
         before = prompt.shape[1] - requests[0].given
         written = prompt[:, before:]
         broken = np.zeros(len(requests), bool)  # windows for which the network gave NaN
+        ours = np.empty(logits.shape, np.float32)
         for _ in range(self.options.max_new_tokens or self.context // 2):
-            logits = np.array(logits, np.float32)  # the engine's buffer is not ours to change
-            broken |= np.isnan(logits.max(axis=1)).reshape(-1, beams).any(axis=1)
-            ending = np.repeat(broken, beams)
-            logits[ending] = 0.0
+            ours[:] = logits  # the engine's buffer is not ours to change
+            if np.isnan(ours.max()):
+                broken |= np.isnan(ours.max(axis=1)).reshape(-1, beams).any(axis=1)
+            ending = np.repeat(broken, beams) if broken.any() else None
+            if ending is not None:
+                ours[ending] = 0.0
             for rule in self.rules:
-                rule(logits, written)
-            if broken.any():  # going on would write one token for ever, or draw one that doesn't exist
-                logits[ending] = -np.inf
-                logits[ending, self.tokenizer.eot] = 0.0
-            tokens, rows = picker.choose(logits, written)
+                rule(ours, written)
+            if ending is not None:  # going on would write one token for ever, or draw one that doesn't exist
+                ours[ending] = -np.inf
+                ours[ending, self.tokenizer.eot] = 0.0
+            tokens, rows = picker.choose(ours, written)
             written = np.concatenate([written if rows is None else written[rows], tokens[:, None]], axis=1)
             if picker.done or before + written.shape[1] > self.context:
                 break
@@ -227,10 +231,12 @@ class Sampler:
         written: NDArray[np.int64],  # noqa: ARG002
     ) -> tuple[NDArray[np.int64], None]:
         """Next token of each row; rows that have ended repeat the end token."""
-        chosen = np.argmax(logits, axis=1) if self._temperature == 0 else self._draw(logits)
-        peak = logits.max(axis=1)
-        total = np.log(np.exp(logits - peak[:, None]).sum(axis=1)) + peak
-        gained = logits[np.arange(len(logits)), chosen] - total
+        likeliest, values, total = rank(logits)
+        chosen, logit = likeliest[:, 0], values[:, 0]
+        if self._temperature > 0:
+            chosen = self._draw(logits)
+            logit = logits[np.arange(len(logits)), chosen]
+        gained = logit - total
         self._sums += np.where(self._ended, np.float32(0), gained)
         tokens = np.where(self._ended, self._eot, chosen).astype(np.int64)
         self._ended |= tokens == self._eot

@@ -28,6 +28,7 @@ SOURCES = (
     "layers_amx.c",
     "packing.c",
     "products.c",
+    "ranking.c",
     "recurrent.c",
 )
 HEADERS = ("amx.h", "attention.h", "convolutions.h", "crew.h", "products.h", "vectors.h")
@@ -78,7 +79,7 @@ def compile_to(target: Path, flags: Sequence[str]) -> str:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
         sources = [str(FOLDER / name) for name in SOURCES]
-        command = [*compiler.split(), *FLAGS, *flags, f'-DSOURCE="{digest()}"', *sources, "-o", str(made)]
+        command = [*compiler.split(), *FLAGS, *flags, f'-DSOURCE="{digest()}"', *sources, "-o", str(made), "-lm"]
         try:
             ran = subprocess.run(command, capture_output=True, text=True, check=False)
         except OSError as error:

@@ -220,6 +220,7 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_points.argtypes = [POINTER, POINTER, INT, INT, INT, INT, INT, POINTER]
     functions.sonant_convolve.argtypes = [POINTER, INT, INT, POINTER, POINTER]
     functions.sonant_tiles.argtypes = [POINTER]
+    functions.sonant_rank.argtypes = [POINTER, *[INT] * 4, POINTER, POINTER]
     functions.sonant_recur.argtypes = [POINTER, INT, INT]
     functions.sonant_space.argtypes = [POINTER, INT]
     functions.sonant_attend_blocks.argtypes = [POINTER]

@@ -120,6 +120,19 @@ INLINE void store_halves(uint16_t *to, vec x) { _mm256_storeu_si256((__m256i *)t
 #define ONE_BY_ONE(sum)
 #endif
 
+/* Whether any number of a comparison is true. */
+INLINE int any(ints x) {
+#if defined(__AVX512BW__)
+    return _mm512_test_epi32_mask((__m512i)x, (__m512i)x) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_ps((__m256)x) != 0;
+#else
+    int found = 0;
+    for (int l = 0; l < LANES; l++) found |= x[l];
+    return found != 0;
+#endif
+}
+
 /* The sum of a register's numbers, in halves. */
 INLINE float total(vec x) {
 #if defined(__AVX512BW__)
