@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.kernels import best
+from sonant.kernels.library import place
 
 __all__ = ["best_tokens", "rank"]
 
@@ -50,7 +51,7 @@ def _by_kernels() -> Callable[[Floats, int], Ranking] | None:
         rows, size = logits.shape
         ids, values = np.empty((rows, count), np.int64), np.empty((rows, count + 1), np.float32)
         given = logits.ctypes.data, rows, logits.strides[0] // logits.itemsize, size, count
-        function(*given, ids.ctypes.data, values.ctypes.data)
+        function(*given, place(ids), place(values))
         return ids, values[:, :count], values[:, count]
 
     return ranked

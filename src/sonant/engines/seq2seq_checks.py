@@ -105,5 +105,6 @@ def align(
 def _tokens(tokens: NDArray[np.int64], config: WhisperConfig) -> None:
     if tokens.dtype != np.int64:
         raise BadInput(f"tokens are {tokens.dtype}; allowed: int64")
-    if tokens.min() < 0 or tokens.max() >= config.vocab_size:
-        raise BadInput(f"token {tokens.max()} or {tokens.min()} is outside the vocabulary of {config.vocab_size}")
+    ids = tokens.ravel().tolist()  # one a step, mostly
+    if min(ids) < 0 or max(ids) >= config.vocab_size:
+        raise BadInput(f"token {max(ids)} or {min(ids)} is outside the vocabulary of {config.vocab_size}")

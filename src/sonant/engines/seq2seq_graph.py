@@ -32,13 +32,17 @@ class Embedder:
     def __init__(self, stored: Mapping[str, Tensor], config: WhisperConfig) -> None:
         tables = [stored[EMBEDDING], stored[POSITIONS]]
         self.kinds = [table.dtype for table in tables]
-        self.tokens, self.positions = (table.read() for table in tables)
+        # as plain arrays: a memory map makes a new one of itself for every look
+        self.tokens, self.positions = (np.asarray(table.read()) for table in tables)
         self.scale = np.float32(math.sqrt(config.d_model) if config.scale_embedding else 1)
 
     def __call__(self, tokens: NDArray[np.int64], past: int) -> NDArray[np.float32]:
         """(R, L) tokens after ``past`` others -> (R, L, D)."""
-        words = _float32(self.tokens[tokens], self.kinds[0])
-        return words * self.scale + _float32(self.positions[past : past + tokens.shape[1]], self.kinds[1])
+        words = _float32(np.take(self.tokens, tokens, axis=0), self.kinds[0])
+        if self.scale != 1:
+            words *= self.scale
+        words += _float32(self.positions[past : past + tokens.shape[1]], self.kinds[1])
+        return words
 
 
 class Source:
@@ -124,4 +128,4 @@ def _float32(rows: NDArray[Any], kind: str) -> NDArray[np.float32]:
     """Rows of a stored table as float32; bfloat16 comes as its bits, the upper halves of float32."""
     if kind == "BF16":
         return (rows.astype(np.uint32) << 16).view(np.float32)
-    return rows.astype(np.float32)
+    return rows.astype(np.float32, copy=False)

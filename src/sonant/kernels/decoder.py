@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.kernels.library import Floats, Matrix, Network, Step, address, aligned, wide
+from sonant.kernels.library import Floats, Matrix, Network, Step, address, aligned, place, wide
 from sonant.kernels.team import Team
 
 __all__ = ["Cross", "Decoder", "Narrow", "Rows", "Sizes", "Told"]
@@ -173,20 +173,18 @@ class Decoder:
             queries: (layers, R L, width), which the scaled queries of the cross-attention are written to.
         """
         (sequences, tokens, _), past = embedded.shape, told.length
-        room = told.room_for(self, sequences * tokens)
+        room = told.room_for(self, sequences, tokens)
         room.hidden[:, : self.channels] = embedded.reshape(-1, self.channels)
         outputs = self.matrices[-1].outputs
         logits = np.empty((sequences, tokens, outputs) if every else (sequences, outputs), np.float32)
         room.counters[:] = 0
-        made = told.lines.ctypes.data, *told.heard, address(queries), logits.ctypes.data
-        numbers = sequences, tokens, past, told.beams, int(every), self.team.size
-        given = Step(*room.where, told.cache.ctypes.data, *made, *numbers, *room.counting)
+        given = room.given
+        given.past, given.every, given.logits, given.queries = past, every, place(logits), address(queries)
         network, where = ctypes.addressof(self.network), ctypes.addressof(given)
-        functions = self.team.library.functions
-        floats, decode = functions.sonant_decode_space(network, where), functions.sonant_decode
-        self.team.together(lambda member: decode(network, where, self.team.space(member, floats).ctypes.data))
+        decode, space = self.team.library.functions.sonant_decode, self.team.space
+        self.team.together(lambda member: decode(network, where, place(space(member, room.floats))))
         told.length += tokens
-        told.lines[:, past : told.length] = np.arange(sequences)[:, None]
+        told.lines[:, past : told.length] = told.own
         return logits
 
 
@@ -199,34 +197,44 @@ class Told:
         cache: (layers, 2, R, heads, longest, size), keys and values of the tokens.
         lines: (R, longest): which sequence's place in the cache holds a token that a sequence follows.
         length: tokens so far.
-        heard: addresses of the parts of ``cross``.
+        own: (R, 1): a sequence's place in the cache is that of its row.
     """
 
     def __init__(self, cross: Cross, beams: int, cache: Floats, lines: NDArray[np.int32]) -> None:
         self.cross, self.beams, self.cache, self.lines, self.length = cross, beams, cache, lines, 0
-        self.heard = [part.ctypes.data for part in cross.parts]
+        self.own = np.arange(len(lines), dtype=np.int32)[:, None]
         self.room: Room | None = None
 
-    def room_for(self, decoder: Decoder, rows: int) -> Room:
+    def reorder(self, rows: NDArray[np.int64]) -> None:
+        """Let sequence r follow the tokens of ``rows[r]``; nothing of the cache is moved."""
+        self.lines[:] = self.lines[rows]
+
+    def room_for(self, decoder: Decoder, sequences: int, tokens: int) -> Room:
         """Room for the numbers of a step; that of the last one where it fits."""
-        if self.room is None or len(self.room.hidden) != rows:
-            self.room = Room(decoder, rows)
+        if self.room is None or self.room.shape != (sequences, tokens):
+            self.room = Room(decoder, self, sequences, tokens)
         return self.room
 
 
 class Room:
-    """What a step's rows are written to.
+    """What a step's rows are written to, and the step as the kernels are given it.
 
     Attributes:
+        shape: sequences and tokens of each.
         hidden: (rows, width), zeros behind the channels.
         counters: see ``Step``; the last one counts who arrived.
-        where: addresses of the rows, in the order of ``Step``.
-        counting: of the counters.
+        given: the step, but for what differs from one to the next.
+        floats: of space that a thread needs.
     """
 
-    def __init__(self, decoder: Decoder, rows: int) -> None:
+    def __init__(self, decoder: Decoder, told: Told, sequences: int, tokens: int) -> None:
+        self.shape, rows = (sequences, tokens), sequences * tokens
         self.hidden, self.heard = np.zeros((2, rows, decoder.width), np.float32)
         self.asked, self.inner = (np.empty((rows, size), np.float32) for size in (3 * decoder.width, decoder.inner))
         self.counters = np.zeros(decoder.phases + 1, np.int64)
-        self.where = [one.ctypes.data for one in (self.hidden, self.asked, self.heard, self.inner)]
-        self.counting = self.counters.ctypes.data, self.counters[-1:].ctypes.data
+        own = (self.hidden, self.asked, self.heard, self.inner, told.cache, told.lines, *told.cross.parts)
+        numbers = sequences, tokens, 0, told.beams, 0, decoder.team.size
+        counting = address(self.counters), address(self.counters[-1:])
+        self.given = Step(*map(address, own), None, None, *numbers, *counting)
+        network, where = ctypes.addressof(decoder.network), ctypes.addressof(self.given)
+        self.floats = int(decoder.team.library.functions.sonant_decode_space(network, where))

@@ -34,6 +34,7 @@ __all__ = [
     "aligned",
     "open_file",
     "open_level",
+    "place",
     "wide",
 ]
 
@@ -173,6 +174,11 @@ class Library:
 def address(array: NDArray[Any] | None) -> int | None:
     """Where an array's numbers lie; None for none."""
     return None if array is None else array.ctypes.data
+
+
+def place(array: Any) -> int:
+    """The same of an array that is whole in memory and may be written to; ``ctypes.data`` takes ten times as long."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(array))
 
 
 def wide(channels: int, panel: int) -> int:

@@ -108,7 +108,7 @@ class KernelSeq2Seq:
         """See ``engines.base.Seq2Seq``; nothing of the cache is moved."""
         checks.reorder(memory, rows)
         if memory.told is not None:
-            memory.told.lines = memory.told.lines[rows]
+            memory.told.reorder(rows)
 
     def rewind(self, memory: KernelMemory, length: int) -> None:
         """See ``engines.base.Seq2Seq``."""
