@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from kokoro_nets import TINY_KOKORO, kokoro_folder, utterances
 
+from sonant.cores import cores
 from sonant.engines import cpu, synth_flow, synth_opening
 from sonant.engines.base import EngineOptions
 from sonant.engines.choose import open_engine
@@ -168,6 +169,8 @@ def test_whole_utterances(name, opened, tolerances):
 
 @pytest.mark.parametrize("name", ["kernels-float32", "kernels-int16"])
 def test_what_is_begun_ends_as_the_whole(name, opened):
+    if cores() == 1:
+        pytest.skip("one core speaks whole")
     tokens, styles, speeds, seeds = utterances(TINY_KOKORO, LENGTHS)
     for row in range(len(LENGTHS)):
         whole, frames = say(opened(name), row)
@@ -179,6 +182,14 @@ def test_what_is_begun_ends_as_the_whole(name, opened):
         rest = begun.rest()
         assert rest.shape == (80 * (frames.sum() - end),)
         np.testing.assert_array_equal(rest[synth_opening.FADE :], whole[80 * end + synth_opening.FADE :])
+
+
+def test_one_core_speaks_whole(checkpoint):
+    if best.find("float32") is None:
+        pytest.skip(best.missing())
+    engine = open_engine(checkpoint, EngineOptions("openvino", dtype="float32", threads=1))
+    tokens, styles, speeds, seeds = utterances(TINY_KOKORO, LENGTHS)
+    assert engine.begin(tokens[0], styles[0], float(speeds[0]), seeds[0]) is None
 
 
 @pytest.mark.parametrize("name", ["torch-float32", "openvino-float32", "onnxruntime-float32"])

@@ -70,7 +70,7 @@ def test_an_opening_is_near_the_whole(voice):
     whole = speaker.speak(text, voice).audio.samples
     first, second = (chunk.audio.samples for chunk in speaker.stream(text, voice, ahead=0))
     joined = np.concatenate([first, second])
-    assert 0.4 < len(first) / 24_000 < 1.5
+    assert len(whole) / 5 < len(first) < len(whole) / 2
     assert abs(len(joined) - len(whole)) < 1200  # silence at the head is cut by the opening's own level
     same = min(len(joined), len(whole))
     ours, theirs, opening = joined[-same:], whole[-same:], same - len(second)

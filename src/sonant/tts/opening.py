@@ -15,7 +15,7 @@ from sonant.tts.timing import FRAME_S, groups, places, shifted
 __all__ = ["Half", "halves"]
 
 SHORTEST_S = 0.4  # of an opening
-SHARE = 1 / 7  # of the speech that the opening has at least: two cores speak faster than that, so that it lasts
+SHARE = 1 / 4  # of the speech that the opening has at least: two slow cores make the rest before it has sounded
 LEAST_REST_S = 1.0  # less isn't worth a call of its own
 
 

@@ -49,7 +49,9 @@ class Packing:
     def __call__(self, part: Part, tensors: Mapping[str, Tensor]) -> Run:
         """The part, which is waited for when it is first needed."""
         packed = self.pool.submit(self._packed, part, tensors)
-        return _HalvedRun(packed, self.lock) if part == "decoder" else _PackedRun(packed, self.lock)
+        # one core could not make the rest of an utterance while its opening sounds
+        halved = part == "decoder" and self.teams[part].size > 1
+        return _HalvedRun(packed, self.lock) if halved else _PackedRun(packed, self.lock)
 
     def _packed(self, part: Part, tensors: Mapping[str, Tensor]) -> Speak:
         shapes, team = fold.derived_shapes(names.shapes(self.checkpoint.config)), self.teams[part]
