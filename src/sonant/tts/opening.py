@@ -27,11 +27,13 @@ class Half:
         utterance: its part of the tokens, with the whole's passages.
         frames: durations of its symbols, with pads.
         words: with times from its own beginning.
+        whole: whether the utterance begins and ends with it.
     """
 
     utterance: Utterance
     frames: NDArray[np.int64]
     words: tuple[Word, ...]
+    whole: tuple[bool, bool] = (True, True)
 
 
 def halves(utterance: Utterance, frames: NDArray[np.int64], words: tuple[Word, ...]) -> tuple[Half, Half, int] | None:
@@ -53,7 +55,7 @@ def halves(utterance: Utterance, frames: NDArray[np.int64], words: tuple[Word, .
             continue
         if words[-1].end_s - word.start_s < LEAST_REST_S:
             return None
-        cut = int(word.start_s / FRAME_S)
+        cut = round(word.start_s / FRAME_S - 0.25)  # down: words begin with a frame, or in the middle of one
         parts = tokens[:index], tokens[index:]
         first, second = (replace(utterance, tokens=part, phonemes=join(part)) for part in parts)
         edges = np.concatenate([[0], np.cumsum(frames)])
@@ -61,8 +63,8 @@ def halves(utterance: Utterance, frames: NDArray[np.int64], words: tuple[Word, .
         head = np.append(frames[:before], max(0, cut - edges[before]))
         tail = np.append(edges[after] - cut, frames[after:])
         return (
-            Half(replace(first, ending="none"), head, words[:count]),
-            Half(second, tail, shifted(words[count:], -cut * FRAME_S)),
+            Half(replace(first, ending="none"), head, words[:count], (True, False)),
+            Half(second, tail, shifted(words[count:], -cut * FRAME_S), (False, True)),
             cut,
         )
     return None

@@ -205,12 +205,12 @@ class Speaker:
                 return
             first, second, cut = found
             opening = begun.opening(cut)
-            heard = settled(timed[: len(first.words)], opening, KOKORO_RATE)
-            yield _half(part, replace(first, words=heard), opening, seam, options, (True, False))
+            heard = settled(first.words, opening, KOKORO_RATE)
+            yield _half(part, replace(first, words=heard), opening, seam, options)
             rest = begun.rest()
             heard = settled(timed, np.concatenate([opening, rest]), KOKORO_RATE)[len(first.words) :]
             second = replace(second, words=shifted(heard, -len(opening) / KOKORO_RATE))
-            yield _half(replace(part, warnings=()), second, rest, seam, options, (False, True))
+            yield _half(replace(part, warnings=()), second, rest, seam, options)
             return
 
     def _cast(self, voice: style.VoiceLike, options: SpeakOptions) -> Cast:
@@ -302,17 +302,15 @@ def _chunk(part: Part, take: Take, seam: Seam, options: SpeakOptions) -> SpeechC
     """A take as a chunk."""
     waveform, frames = take
     found = settled(_words(part.utterance, frames), waveform, KOKORO_RATE)
-    whole = Half(part.utterance, frames, found)
-    return _half(part, whole, waveform, seam, options, (True, True))
+    return _half(part, Half(part.utterance, frames, found), waveform, seam, options)
 
 
-def _half(
-    part: Part, half: Half, waveform: NDArray[np.float32], seam: Seam, options: SpeakOptions, whole: tuple[bool, bool]
-) -> SpeechChunk:
-    """A take or half of one: trimmed, eased, with its pause before it; ``whole`` as in ``trimmed``."""
+def _half(part: Part, half: Half, waveform: NDArray[np.float32], seam: Seam, options: SpeakOptions) -> SpeechChunk:
+    """A take or half of one: trimmed, eased, with its pause before it."""
     utterance, found = half.utterance, half.words
     first_s, last_s = (found[0].start_s, found[-1].end_s) if found else (0.0, len(waveform) / KOKORO_RATE)
-    samples, shift_s = trimmed(waveform * np.float32(part.gain), first_s, last_s, seam.before_s, options.trim, whole)
+    loud = waveform * np.float32(part.gain)
+    samples, shift_s = trimmed(loud, first_s, last_s, seam.before_s, options.trim, half.whole)
     seam.spoken(utterance.ending, part.speed)
     audio = _at_rate(samples, options.sample_rate)
     return SpeechChunk(
