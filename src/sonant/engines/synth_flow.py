@@ -83,9 +83,7 @@ class SynthFlow:
         if not len(tokens):
             return []
         styles = np.ascontiguousarray(styles, np.float32)
-        padded, lengths = _pad_tokens(tokens)
-        durations, prosody, text = self.parts.text(padded, styles, lengths)
-        frames = [_frames(row[:length], speed) for row, length, speed in zip(durations, lengths, speeds, strict=True)]
+        frames, prosody, text = self._read(tokens, styles, speeds)
         spoken: dict[int, Floats] = {}
         for rows in self._groups([int(each.sum()) for each in frames]):
             expanded = [np.repeat(np.arange(len(frames[row])), frames[row]) for row in rows]
@@ -106,13 +104,21 @@ class SynthFlow:
         halves = self.parts.halves(style)
         if halves is None:
             return None
-        padded, lengths = _pad_tokens([tokens])
-        durations, prosody, text = self.parts.text(padded, style[None], lengths)
-        frames = _frames(durations[0], speed)
+        (frames,), prosody, text = self._read([tokens], style[None], np.array([speed], np.float32))
         index = np.repeat(np.arange(len(frames)), frames)
         pitch, energy = self.parts.prosody(prosody[:, index], style[None], np.array([len(index)], np.int64))
         features = halves.features(text[0][index], pitch[0], energy[0])
         return Begun(self.config.generator, halves, frames, features, self._source(pitch[0], seed))
+
+    def _read(self, tokens: Sequence[Ints], styles: Floats, speeds: Floats) -> tuple[list[Ints], Floats, Floats]:
+        """Frames of each symbol of each utterance, one at least, and prosody and text features of the symbols."""
+        padded, lengths = _pad_tokens(tokens)
+        durations, prosody, text = self.parts.text(padded, styles, lengths)
+        frames = [
+            np.maximum(np.rint(row[:length] / np.float32(speed)), 1).astype(np.int64)
+            for row, length, speed in zip(durations, lengths, speeds, strict=True)
+        ]
+        return frames, prosody, text
 
     def _speak(self, prosody: Floats, text: Floats, style: Floats, lengths: Ints, seeds: Sequence[int]) -> list[Floats]:
         """Waveforms of a group, from features of each frame."""
@@ -161,11 +167,6 @@ class SynthFlow:
                 raise BadInput(f"utterance {i} has speed {speeds[i]}; it must be above 0")
         if not np.isfinite(styles).all():
             raise BadInput("a style row holds a number that is not finite")
-
-
-def _frames(durations: Floats, speed: float) -> Ints:
-    """Frames of each symbol, one at least, of its duration at speed 1."""
-    return np.maximum(np.rint(durations / np.float32(speed)), 1).astype(np.int64)
 
 
 def _pad_tokens(tokens: Sequence[Ints]) -> tuple[Ints, Ints]:
