@@ -152,6 +152,19 @@ def test_attention(level, dtype, opened, steps, heads, size, loud, seed):
 
 
 @pytest.mark.parametrize(("level", "dtype"), KINDS)
+@settings(max_examples=20, deadline=None)
+@given(rows=st.integers(1, 120), there=st.integers(1, 300), heads=st.integers(1, 3), seed=st.integers(0, 99))
+def test_attention_to_other_steps(level, dtype, opened, rows, there, heads, seed):
+    team, random, width = opened(level, dtype), np.random.default_rng(seed), 32 * heads
+    queries, heard = numbers(random, rows, width + 7)[:, :width], numbers(random, there, 2 * width)
+    queries /= np.sqrt(32)
+    found = attend(team, queries, heard[:, :width], heard[:, width:], heads)
+    right = attended(queries, heard[:, :width], heard[:, width:], heads)
+    scores = np.abs(queries).max() * np.abs(heard).max() * 32
+    assert np.abs(found - right).max() < (OFF[dtype][0] + OFF[dtype][1] * scores) * np.abs(heard).max()
+
+
+@pytest.mark.parametrize(("level", "dtype"), KINDS)
 def test_heads_too_long_for_whole_numbers(level, dtype, opened):
     """A score of 600 products might not fit 32 bits: it is made in float32."""
     team, random = opened(level, dtype), np.random.default_rng(0)

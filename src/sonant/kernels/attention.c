@@ -1,4 +1,4 @@
-/* Attention of a whole sequence to itself (Vaswani et al. 2017), some queries at a time, so that scores stay in the
+/* Attention to a whole sequence (Vaswani et al. 2017), some queries at a time, so that scores stay in the
    second cache. Queries times keys may be in int16; weights times values never are: many small weights, each below the
    last level, can be some hundredths of the sum. */
 
@@ -11,14 +11,14 @@
 
 /* Keys and values of the heads [head, head_end) as the products read them; space for a panel of keys. */
 PUBLIC void sonant_pack_heads(const attention *t, int64_t head, int64_t head_end, float *space) {
-    int64_t deep = even(t->size), panels = panels_of(t->rows), columns = panels_of(t->size);
+    int64_t deep = even(t->size), panels = panels_of(t->keys_known), columns = panels_of(t->size);
     for (; head < head_end; head++) {
         for (int64_t n = 0; n < panels; n++) {
-            int64_t place = head * panels + n, keys = t->rows - n * PANEL < PANEL ? t->rows - n * PANEL : PANEL;
+            int64_t place = head * panels + n, keys = t->keys_known - n * PANEL < PANEL ? t->keys_known - n * PANEL : PANEL;
             float *panel = t->packed_scales ? space : (float *)t->packed + place * deep * PANEL;
             memset(panel, 0, deep * PANEL * sizeof(float));
             for (int64_t j = 0; j < keys; j++) {
-                const float *key = t->keys + (n * PANEL + j) * t->row + head * t->size;
+                const float *key = t->keys + (n * PANEL + j) * t->key_row + head * t->size;
                 for (int64_t i = 0; i < t->size; i++) panel[i * PANEL + j] = key[i];
             }
             if (t->packed_scales)
@@ -26,10 +26,10 @@ PUBLIC void sonant_pack_heads(const attention *t, int64_t head, int64_t head_end
         }
         for (int64_t n = 0; n < columns; n++) {
             int64_t width = t->size - n * PANEL < PANEL ? t->size - n * PANEL : PANEL;
-            float *to = (float *)t->packed_values + (head * columns + n) * t->rows * PANEL;
-            for (int64_t r = 0; r < t->rows; r++, to += PANEL) {
+            float *to = (float *)t->packed_values + (head * columns + n) * t->keys_known * PANEL;
+            for (int64_t r = 0; r < t->keys_known; r++, to += PANEL) {
                 memset(to, 0, PANEL * sizeof(float));
-                memcpy(to, t->values + r * t->row + head * t->size + n * PANEL, width * sizeof(float));
+                memcpy(to, t->values + r * t->key_row + head * t->size + n * PANEL, width * sizeof(float));
             }
         }
     }
@@ -40,13 +40,13 @@ PUBLIC int64_t sonant_attend_blocks(const attention *t) { return t->heads * ((t-
 
 /* Floats of space that sonant_attend needs. */
 PUBLIC int64_t sonant_attend_space(const attention *t) {
-    return QUERIES * PANEL * (panels_of(t->rows) + 2 * panels_of(t->size));
+    return QUERIES * PANEL * (panels_of(t->keys_known) + 2 * panels_of(t->size));
 }
 
 /* Blocks [block, block_end). */
 PUBLIC void sonant_attend(const attention *t, int64_t block, int64_t block_end, float *space) {
     int64_t blocks = (t->rows + QUERIES - 1) / QUERIES, deep = even(t->size);
-    int64_t panels = panels_of(t->rows), columns = panels_of(t->size);
+    int64_t panels = panels_of(t->keys_known), columns = panels_of(t->size);
     float *scores = space, *heard = scores + QUERIES * panels * PANEL, *asked = heard + QUERIES * columns * PANEL;
     for (; block < block_end; block++) {
         int64_t head = block / blocks, first = block % blocks * QUERIES;
@@ -69,14 +69,14 @@ PUBLIC void sonant_attend(const attention *t, int64_t block, int64_t block_end, 
                            (const char *)t->packed + size_of(place * deep * PANEL, t->packed_scales),
                            t->packed_scales + place * PANEL, 0, 0, scores + n * PANEL, panels * PANEL);
         }
-        for (int64_t r = 0; r < rows; r++) sums[r] = weigh(scores + r * panels * PANEL, t->rows);
-        for (int64_t k = 0; k < t->rows; k += DEEP)
+        for (int64_t r = 0; r < rows; r++) sums[r] = weigh(scores + r * panels * PANEL, t->keys_known);
+        for (int64_t k = 0; k < t->keys_known; k += DEEP)
             for (int64_t n = 0; n < columns; n++) {
-                int64_t depth = t->rows - k < DEEP ? t->rows - k : DEEP;
+                int64_t depth = t->keys_known - k < DEEP ? t->keys_known - k : DEEP;
                 float *to = heard + n * PANEL;
                 rows_of weights = {scores + k, 0, panels * PANEL};
                 multiply_panel(rows, depth, weights,
-                               (float *)t->packed_values + ((head * columns + n) * t->rows + k) * PANEL, 0,
+                               (float *)t->packed_values + ((head * columns + n) * t->keys_known + k) * PANEL, 0,
                                k ? to : 0, columns * PANEL, to, columns * PANEL);
             }
         for (int64_t r = 0; r < rows; r++) {

@@ -1,4 +1,4 @@
-/* Attention of a whole sequence to itself: what its two forms have in common. */
+/* Attention to a whole sequence: what its two forms have in common. */
 
 #ifndef SONANT_ATTENTION_H
 #define SONANT_ATTENTION_H
@@ -6,12 +6,13 @@
 #include "vectors.h"
 
 typedef struct {
-    const float *queries, *keys, *values; /* row r of head h begins at r * row + h * size; queries are scaled */
+    const float *queries, *keys, *values; /* row r of head h begins at r * row + h * size, of keys and values at r * key_row
+                                             + h * size; queries are scaled */
     float *out;                           /* row r of head h begins at r * out_row + h * size */
     void *packed;                         /* keys of each head, (key panels, size, PANEL), or bfloat16 as tiles want */
     float *packed_scales;                 /* (heads, key panels, PANEL) where they are int16 */
     void *packed_values;                  /* of each head, (size panels, keys, PANEL), likewise */
-    int64_t rows, heads, size, row, out_row;
+    int64_t rows, keys_known, heads, size, row, key_row, out_row; /* rows of queries; keys that all of them attend to */
 } attention;
 
 INLINE int64_t panels_of(int64_t count) { return (count + PANEL - 1) / PANEL; }

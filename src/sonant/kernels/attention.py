@@ -1,4 +1,4 @@
-"""Attention of a whole sequence to itself (``attention.c``)."""
+"""Attention to a whole sequence (``attention.c``)."""
 
 from __future__ import annotations
 
@@ -42,29 +42,30 @@ FORMS: dict[Dtype, _Form] = {
 
 
 def attend(team: Team, queries: Floats, keys: Floats, values: Floats, heads: int) -> Floats:
-    """softmax(queries keys^T) values, head by head; every row attends to every row.
+    """softmax(queries keys^T) values, head by head; every query attends to every key.
 
     Args:
         team: runs it; in bfloat16 where products are of bytes, queries times keys in int16 where a head's sums fit.
-        queries: (T, heads x size), scaled already; a row of the three stands as far from the next as of the others.
-        keys: the same.
-        values: the same.
+        queries: (T, heads x size), scaled already.
+        keys: (K, heads x size).
+        values: the same; their rows stand as far from each other as those of the keys.
         heads: their number.
 
     Returns:
         (T, heads x size).
     """
-    rows, width = queries.shape
+    (rows, width), there = queries.shape, len(keys)
     size, panel, functions = width // heads, team.library.panel, team.library.functions
-    assert queries.strides == keys.strides == values.strides
+    assert keys.strides == values.strides
     form = FORMS["float32" if team.dtype == "int16" and size > functions.sonant_deep() else team.dtype]
-    deep, filled = wide(size, form.together), wide(rows, panel)
+    deep, filled = wide(size, form.together), wide(there, panel)
     packed = aligned((heads, filled * deep), form.keys)
     scales = np.empty((heads, filled), np.float32) if form.keys is np.int16 else None
     packed_values = aligned((heads, filled * wide(size, panel)), form.values)
     out = np.empty((rows, width), np.float32)
     parts = (queries, keys, values, out, packed, scales, packed_values)
-    given = Heads(*map(address, parts), rows, heads, size, queries.strides[0] // queries.itemsize, width)
+    apart, keys_apart = (one.strides[0] // one.itemsize for one in (queries, keys))
+    given = Heads(*map(address, parts), rows, there, heads, size, apart, keys_apart, width)
     where = ctypes.addressof(given)
     pack_heads, attend_blocks, room, blocks = (
         getattr(functions, form.functions + name) for name in ("pack_heads", "attend", "attend_space", "attend_blocks")

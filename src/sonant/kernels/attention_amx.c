@@ -1,4 +1,4 @@
-/* Attention of a whole sequence to itself in bfloat16 on AMX: 32 queries at a time, and so many keys that their
+/* Attention to a whole sequence in bfloat16 on AMX: 32 queries at a time, and so many keys that their
    scores and weights stay in the first cache (Milakov and Gimelshein 2018: the sums go on as larger scores come). Scores and sums are float32; what is rounded are queries, keys, values, and the weights. */
 
 #if defined(__AMX_BF16__) && defined(__linux__)
@@ -11,7 +11,7 @@
 #define FAR 60.0f  /* powers of two by which weights may be above 1 */
 
 INLINE int64_t deep_of(const attention *t) { return (t->size + DEPTH - 1) / DEPTH * DEPTH; }
-INLINE int64_t wide_of(const attention *t) { return panels_of(t->rows) * PANEL; } /* keys, filled up */
+INLINE int64_t wide_of(const attention *t) { return panels_of(t->keys_known) * PANEL; } /* keys, filled up */
 
 /* A row of so many numbers, rounded; zeros up to a multiple of DEPTH. */
 INLINE void round_halves(const float *from, int64_t size, float times, uint16_t *to) {
@@ -27,16 +27,16 @@ PUBLIC void sonant_amx_pack_heads(const attention *t, int64_t head, int64_t head
         uint32_t *keys = (uint32_t *)t->packed + head * wide * deep / 2;
         uint32_t *values = (uint32_t *)t->packed_values + head * wide * deep / 2;
         memset(keys + (wide - PANEL) * deep / 2, 0, 2 * PANEL * deep);
-        for (int64_t r = 0; r < t->rows; r++) {
-            round_halves(t->keys + r * t->row + head * t->size, t->size, 1, row);
+        for (int64_t r = 0; r < t->keys_known; r++) {
+            round_halves(t->keys + r * t->key_row + head * t->size, t->size, 1, row);
             uint32_t *to = keys + r / PANEL * PANEL * deep / 2 + r % PANEL;
             for (int64_t i = 0; i < deep / 2; i++) memcpy(to + i * PANEL, row + 2 * i, sizeof(uint32_t));
         }
         for (int64_t r = 0; r < wide; r += 2)
             for (int64_t i = 0; i < deep; i += LANES) {
-                const float *from = t->values + r * t->row + head * t->size + i;
-                vec first = r < t->rows ? load_part(from, t->size - i) : (vec){0};
-                vec second = r + 1 < t->rows ? load_part(from + t->row, t->size - i) : (vec){0};
+                const float *from = t->values + r * t->key_row + head * t->size + i;
+                vec first = r < t->keys_known ? load_part(from, t->size - i) : (vec){0};
+                vec second = r + 1 < t->keys_known ? load_part(from + t->key_row, t->size - i) : (vec){0};
                 uint32_t *to = values + i / PANEL * wide * PANEL / 2 + r / 2 * PANEL + i % PANEL;
                 *(unaligned_ints *)to = halves(first) | halves(second) << 16;
             }
@@ -128,7 +128,7 @@ PUBLIC void sonant_amx_attend(const attention *t, int64_t block, int64_t block_e
     for (; block < block_end; block++) {
         int64_t head = block / blocks, first = block % blocks * BLOCK;
         int64_t rows = t->rows - first < BLOCK ? t->rows - first : BLOCK;
-        attend_halves(rows, t->queries + first * t->row + head * t->size, t->row, t->rows, t->size,
+        attend_halves(rows, t->queries + first * t->row + head * t->size, t->row, t->keys_known, t->size,
                       (const uint16_t *)t->packed + head * wide * deep,
                       (const uint16_t *)t->packed_values + head * wide * deep,
                       t->out + first * t->out_row + head * t->size, t->out_row, space);

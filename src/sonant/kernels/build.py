@@ -25,6 +25,7 @@ SOURCES = (
     "attention_amx.c",
     "convolutions.c",
     "decoder.c",
+    "filling.c",
     "layers_amx.c",
     "packing.c",
     "products.c",

@@ -18,6 +18,7 @@ from sonant.kernels import build
 __all__ = [
     "Dressed",
     "Dtype",
+    "Filling",
     "Floats",
     "Heads",
     "Library",
@@ -83,7 +84,16 @@ class Heads(ctypes.Structure):
     _fields_ = (
         *((name, POINTER) for name in ("queries", "keys", "values", "out")),
         *((name, POINTER) for name in ("packed", "packed_scales", "packed_values")),
-        *((name, INT) for name in ("rows", "heads", "size", "row", "out_row")),
+        *((name, INT) for name in ("rows", "keys_known", "heads", "size", "row", "key_row", "out_row")),
+    )
+
+
+class Filling(ctypes.Structure):
+    """``filling`` of filling.c."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("made", "usual", "places", "before", "after", "shares", "out")),
+        *((name, INT) for name in ("made_row", "width")),
     )
 
 
@@ -227,6 +237,7 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_convolve.argtypes = [POINTER, INT, INT, POINTER, POINTER]
     functions.sonant_tiles.argtypes = [POINTER]
     functions.sonant_rank.argtypes = [POINTER, *[INT] * 4, POINTER, POINTER]
+    functions.sonant_fill.argtypes = [POINTER, INT, INT]
     functions.sonant_recur.argtypes = [POINTER, INT, INT]
     functions.sonant_space.argtypes = [POINTER, INT]
     functions.sonant_attend_blocks.argtypes = [POINTER]

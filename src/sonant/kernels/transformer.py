@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -17,7 +18,10 @@ from sonant.kernels.product import GELU, GELU_WITHIN, PLAIN, Dress, Product, put
 from sonant.kernels.team import Team
 from sonant.kernels.tiles import Tiles
 
-__all__ = ["Layer", "LayerKeys", "Layers", "Parameters"]
+__all__ = ["Layer", "LayerKeys", "Layers", "Parameters", "Spread"]
+
+Spread = Callable[[int, Floats, Floats], Floats]
+"""A layer's number, (T, D up to whole panels) that it hears, and (T, 2 D) keys and values: to what all attend to."""
 
 SHARED = 96  # rows for each thread from which all layers are one call: below, threads share weights, not rows
 INNER_AT_ONCE = 1365  # channels
@@ -115,14 +119,21 @@ class Layers:
         fit = not any(size % step for size, step in zip(sizes, (64, 32, 64), strict=True))
         return fit and read.team.dtype in GELU_WITHIN and first.gelu is GELU
 
-    def __call__(self, hidden: Floats, first: int = 0, last: int | None = None) -> None:
-        """Layers [first, last) of (T, D up to whole panels), in place."""
+    def __call__(self, hidden: Floats, first: int = 0, last: int | None = None, spread: Spread | None = None) -> None:
+        """Layers [first, last) of (T, D up to whole panels), in place.
+
+        Args:
+            hidden: the steps.
+            first: a layer.
+            last: the one behind the last.
+            spread: makes what the steps attend to; None for themselves.
+        """
         chosen = range(len(self.layers))[first:last]
-        if self.tiles is not None and len(hidden) >= SHARED * self.layers[0].team.size:
+        if self.tiles is not None and spread is None and len(hidden) >= SHARED * self.layers[0].team.size:
             self.tiles(hidden, chosen)
             return
         for layer in chosen:
-            self.layers[layer](hidden)
+            self.layers[layer](hidden, partial(spread, layer) if spread else None)
 
 
 class Layer:
@@ -150,14 +161,15 @@ class Layer:
             for at in range(0, len(widens), part)
         ]
 
-    def __call__(self, hidden: Floats) -> None:
-        """(T, D up to whole panels), in place."""
+    def __call__(self, hidden: Floats, spread: Callable[[Floats, Floats], Floats] | None = None) -> None:
+        """(T, D up to whole panels), in place; ``spread`` as for ``Layers``."""
         width = self.mixes.inputs
         own = hidden[:, :width]
         first, second = self.norms if self.before else (PLAIN, PLAIN)
         made = self.asks(own, dress=first)
-        queries, keys, values = (made[:, part * width : (part + 1) * width] for part in range(3))
-        self.mixes(attend(self.team, queries, keys, values, self.heads), out=hidden, more=True)
+        queries, heard = made[:, :width], made[:, width : 3 * width]
+        heard = heard if spread is None else spread(hidden, heard)
+        self.mixes(attend(self.team, queries, heard[:, :width], heard[:, width:], self.heads), out=hidden, more=True)
         if not self.before:
             own[:] = put_on(self.team, own, self.norms[0])
         inner = [widens.activated(own, second, self.gelu) for widens, _ in self.parts]

@@ -7,11 +7,6 @@ as float32.
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import hashlib
-import importlib.util
-import json
 import logging
 import os
 import platform
@@ -26,14 +21,14 @@ import numpy as np
 from sonant.engines import pages
 from sonant.engines.engine_openvino.lean import ov
 from sonant.engines.engine_openvino.runtime import Compiled, core
-from sonant.weights import cache
+from sonant.engines.kept import Place
 
 __all__ = ["Blob"]
 
 log = logging.getLogger(__name__)
 
 FILE = "model.blob"
-BUSY_S, UNUSED_S = 3600, 7 * 24 * 3600  # seconds
+BUSY_S = 3600  # seconds
 
 
 class Blob:
@@ -61,16 +56,13 @@ class Blob:
     ) -> None:
         self.properties = dict(properties)
         known = {key: value for key, value in self.properties.items() if key != "INFERENCE_NUM_THREADS"}
-        files = list(files)
-        states = [[file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-        self.group = f"{part}-{_digest([_machine(), *(str(file.resolve()) for file in files)])}"
-        self.make = f"{self.group}-{_digest([ov.__version__, *states, *(_source(maker) for maker in makers)])}"
-        self.name = f"{self.make}-{_digest([sorted(known.items()), *facts])}"
-        self.folder, self.most = cache.folder() / "compiled" / self.name, most
+        facts = [sorted(known.items()), *facts]
+        self.place = Place(part, files, _machine(), makers, ov.__version__, facts, FILE)
+        self.most = most
 
     def load(self) -> Compiled | None:
         """The model over the mapped blob; None where there is none, or OpenVINO refuses it."""
-        path = self.folder / FILE
+        path = self.place.path
         if not path.is_file():
             return None
         mapped = np.memmap(path, np.uint8, "r")
@@ -80,61 +72,37 @@ class Blob:
                 model = core().import_model(blob, "CPU", self.properties)
         except RuntimeError as error:
             log.warning("the compiled model %s can't be used and is made again: %s", path, str(error).splitlines()[0])
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(path.parent, ignore_errors=True)
             return None
-        with contextlib.suppress(OSError):  # a cache that is for reading only
-            os.utime(path)  # used now
-            self._forget_unused()
+        self.place.used()
         return Compiled(model, [mapped])
 
     def keep(self, compiled: Compiled) -> bool:
         """Write the model; whether it lies in the cache now. A full disk only makes the next start slow."""
+
+        def write(path: Path) -> None:
+            with path.open("wb") as stream:
+                stream.write(compiled.model.export_model().getbuffer())
+
         try:
-            self._forget_unused()
+            self.place.forget_unused()
             if not self._room():
                 return False
-            with cache.locked(f"compiled-{self.name}"):
-                if not (self.folder / FILE).is_file():
-                    with cache.published(self.folder) as staging, (staging / FILE).open("wb") as stream:
-                        stream.write(compiled.model.export_model().getbuffer())
+            self.place.keep(write)
         except (OSError, RuntimeError) as error:  # RuntimeError: OpenVINO can't write it
             log.warning("a compiled model can't be cached, so the next start is slower: %s", error)
             return False
         return True
 
-    def _others(self, beginning: str) -> list[Path]:
-        """Blobs whose names begin so, but for this one."""
-        found = self.folder.parent.glob(f"{beginning}-*/{FILE}")
-        return [path for path in found if path.parent != self.folder]
-
     def _room(self) -> bool:
         """Whether this one may be kept; the one that was used least recently may have to go."""
-        others = sorted(self._others(self.make), key=lambda path: path.stat().st_mtime)
+        others = sorted(self.place.others(self.place.make), key=lambda path: path.stat().st_mtime)
         if not self.most or len(others) < self.most:
             return True
         if time.time() - others[0].stat().st_mtime < BUSY_S:
             return False
         shutil.rmtree(others[0].parent, ignore_errors=True)
         return True
-
-    def _forget_unused(self) -> None:
-        """Remove those of the same part and files, of older code for instance, that nobody used for a week."""
-        for path in self._others(self.group):
-            with contextlib.suppress(FileNotFoundError):  # another process was faster
-                if time.time() - path.stat().st_mtime > UNUSED_S:
-                    shutil.rmtree(path.parent, ignore_errors=True)  # a process that has it mapped keeps its pages
-
-
-def _digest(facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]
-
-
-@functools.cache
-def _source(module: str) -> str:
-    """Digest of a module's source, without importing it."""
-    found = importlib.util.find_spec(module)
-    assert found is not None  # a module of ours
-    return hashlib.sha256(Path(str(found.origin)).read_bytes()).hexdigest()
 
 
 def _machine() -> str:

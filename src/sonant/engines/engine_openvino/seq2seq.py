@@ -265,7 +265,7 @@ def open(checkpoint: Checkpoint, options: EngineOptions) -> OpenvinoSeq2Seq | Ke
     # the decoder first: what packing takes is gone when the larger encoder comes
     own = open_decoder(source, decoder_plan) if isinstance(decoder_plan, Team) else None
     if isinstance(encoder_plan, Team):
-        encoder: runtime.Compiled | KernelEncoder = open_encoder(config, source.tensors, encoder_plan)
+        encoder: runtime.Compiled | KernelEncoder = open_encoder(config, source.tensors, encoder_plan, source.files)
     else:
         encoder = _compiled(source, "encoder", encoder_plan)
     if own is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from sonant.blas import one_core
 from sonant.engines import pages
 from sonant.engines import seq2seq_checks as checks
+from sonant.engines.kernel_parts.usual import Thinning
 from sonant.engines.seq2seq_graph import Source
 from sonant.kernels.decoder import Cross, Decoder, Told
 from sonant.kernels.library import Floats
@@ -27,11 +29,13 @@ Hear = Callable[[Floats], Generator[Floats, None, None]]
 """(n_mels, T) log-mel of a window to keys and values (H, F, E) of each decoder layer in turn, good until the next."""
 
 
-def open_encoder(config: WhisperConfig, tensors: Mapping[str, Tensor], team: Team) -> KernelEncoder:
-    """Pack a Whisper's weights; the file's pages are given back."""
+def open_encoder(
+    config: WhisperConfig, tensors: Mapping[str, Tensor], team: Team, files: Sequence[Path]
+) -> KernelEncoder:
+    """Pack a Whisper's weights, read from these files; the files' pages are given back."""
     parts = [one for key, one in tensors.items() if key.startswith("model.encoder.") or ".encoder_attn." in key]
     with pages.forgetting([one.read() for one in parts]):
-        return KernelEncoder(Encoder(config, tensors, team), config)
+        return KernelEncoder(Encoder(config, tensors, team), config, files)
 
 
 def open_decoder(source: Source, team: Team) -> Decoder:
@@ -44,14 +48,15 @@ def open_decoder(source: Source, team: Team) -> Decoder:
 class KernelEncoder:
     """Whisper's encoder, one window after the other (``Hear``)."""
 
-    def __init__(self, encoder: Encoder, config: WhisperConfig) -> None:
+    def __init__(self, encoder: Encoder, config: WhisperConfig, files: Sequence[Path]) -> None:
         self.encoder, self.lock = encoder, Lock()  # one window has all cores
+        self.thinning = Thinning(encoder, config.num_mel_bins, files)
         self.shape = config.max_source_positions, config.decoder_attention_heads, config.head_size
 
     def __call__(self, features: Floats) -> Generator[Floats, None, None]:
         """See ``Hear``."""
         with self.lock:
-            for made in self.encoder(features):
+            for made in self.encoder(features, self.thinning.usual(features)):
                 yield made.reshape(self.shape).transpose(1, 0, 2)
 
 

@@ -1,0 +1,41 @@
+"""Padding that isn't computed, on real weights and real speech: what the decoder says of it hardly changes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_seq2seq import open_named
+from test_seq2seq_real import MODELS, PROMPTS, cached, greedy
+
+from sonant.audio import io
+from sonant.audio.features import log_mel, pad_or_trim
+
+MOST = 3e-4  # nats a token on average; what int16 and int8 are off by from float32 is 9e-4
+
+
+def log_softmax(logits):
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("model", MODELS)
+def test_what_is_said_of_a_clip(model):
+    """On every word of every third clip of all languages (of the English ones), told what the whole window made."""
+    samples = Path(next(iter(pytest.importorskip("pytest_audioeval").__path__))) / "samples" / "audio"
+    clips = sorted(samples.glob("en/*.wav")) if model.endswith(".en") else sorted(samples.glob("*/*.wav"))[::3]
+    engine = open_named(cached(model), "openvino-int16")
+    thinning, prompt, apart = engine.encoder.thinning, PROMPTS[model], []
+    for clip in clips:
+        features = pad_or_trim(log_mel(io.read(clip, 16000).samples))[None]
+        thinning.fits = False
+        whole, thinning.fits = engine.encode(features), True
+        thin = engine.encode(features)
+        assert thinning.made is not None
+        tokens = np.array([greedy(engine, engine.fork(whole, [0]), prompt, prompt[0] - 1)])
+        expected, found = (
+            log_softmax(engine.step(engine.fork(memory, [0]), tokens, every=True)[0]) for memory in (whole, thin)
+        )
+        apart += (np.exp(expected) * (expected - found)).sum(axis=1)[len(prompt) - 1 :].tolist()
+    assert len(apart) > 20
+    assert np.mean(apart) < MOST
