@@ -144,12 +144,14 @@ def test_it_is_kept_and_read_again(path, tmp_path, monkeypatch):
     assert off(made, heard(first.encoder, features)).max() > 0
 
 
-@pytest.mark.parametrize("content", ["cut", "small"])
+@pytest.mark.parametrize("content", ["none", "cut", "small"])
 def test_a_damaged_file_is_made_again(path, tmp_path, caplog, content):
     features = window(100)
     made = joined(opened(path)(features))
     (kept,) = (tmp_path / "cache").glob("compiled/padding-*/usual.npy")
-    if content == "cut":
+    if content == "none":
+        kept.write_bytes(b"")
+    elif content == "cut":
         kept.write_bytes(kept.read_bytes()[:1000])
     else:
         np.save(kept, np.ones(7, np.float16))

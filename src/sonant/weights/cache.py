@@ -3,6 +3,7 @@
     CACHE/models/ID/       a fetched model, ready when sonant.lock.json is in it
     CACHE/imports/SHA/     a foreign file given by path, imported once
     CACHE/voices/ID/       voices lent to checkpoints that have none
+    CACHE/compiled/NAME/   what was made of a model's files once, named after all that decides it
     CACHE/partial/         downloads that were cut off, to go on with
     CACHE/locks/           one lock a model, so that two processes don't fetch it at once
 

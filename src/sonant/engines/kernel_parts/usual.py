@@ -60,7 +60,7 @@ class Thinning:
             place.used()
             try:
                 return self.encoder.read_usual(np.load(place.path, mmap_mode="r"))
-            except ValueError as error:
+            except (OSError, EOFError, ValueError) as error:
                 log.warning("%s can't be read and is made again: %s", place.path, error)
                 shutil.rmtree(place.folder, ignore_errors=True)
         with np.errstate(over="ignore", invalid="ignore"):  # beyond float16 it is no good, which shows

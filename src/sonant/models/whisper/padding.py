@@ -69,7 +69,7 @@ class Usual:
         Args:
             places: the computed frames.
             sounds: as above.
-            hidden: (R, D or wider), these in some layer.
+            hidden: (R, D), what these are in some layer.
         """
         telling = ~(self.apart[places] | stands_apart(hidden, places >= sounds + MARGIN))
         telling[: sounds + MARGIN] = True
