@@ -110,7 +110,7 @@ def test_a_window_full_of_sound_is_heard_whole(path):
 def test_what_is_computed(sounds, apart):
     marked = np.zeros(FRAMES, bool)
     marked[list(apart)] = True
-    usual = padding.Usual(np.zeros((1, FRAMES, 2), np.float16), np.zeros((FRAMES, 1), np.float16), marked)
+    usual = padding.Usual(np.zeros((1, FRAMES, 2), np.float16), np.zeros((2, FRAMES, 1), np.float16), marked)
     places = usual.places(sounds)
     if places is None:
         assert sounds > 1000
@@ -213,8 +213,8 @@ def test_large_networks_hear_all_of_a_window(path, monkeypatch):
 
 def test_numbers_hold_all_of_it():
     random = np.random.default_rng(0)
-    heard, out = random.normal(size=(2, 9, 8)).astype(np.float16), random.normal(size=(9, 4)).astype(np.float16)
-    usual = padding.Usual(heard, out, random.random(9) < 0.5)
-    again = padding.Usual.read(usual.numbers(), 2, 9, 4)
-    for name in ("heard", "out", "apart"):
+    heard, told = (random.normal(size=shape).astype(np.float16) for shape in ((2, 9, 8), (6, 9, 4)))
+    usual = padding.Usual(heard, told, random.random(9) < 0.5)
+    again = padding.Usual.read(usual.numbers(), 2, 6, 9, 4)
+    for name in ("heard", "told", "apart"):
         np.testing.assert_array_equal(getattr(again, name), getattr(usual, name))

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 MAKERS = ("sonant.kernels.transformer", "sonant.models.whisper.net_kernels", "sonant.models.whisper.padding", __name__)
 NEAR = 0.02  # what a frame may be off by, of itself, on average: bfloat16's own error in base
-MOST_BYTES = 64 * 2**20  # up to small; the encoders of larger ones hear all of a window
+MOST_BYTES = 128 * 2**20  # up to small; the encoders of larger ones hear all of a window
 
 
 class Thinning:

@@ -59,11 +59,13 @@ class Encoder:
         if usual is None or places is None:
             hidden = self._positioned(self._convolved(features), np.arange(len(self.positions)))
             self.layers(hidden)
-            steps = frame(self.cross[0].team, hidden[:, : self.width], self.norm)
         else:
-            steps = frame(self.cross[0].team, self._filled(features, sounds, usual, places))
-        for product in self.cross:
-            yield product(steps)[:, : self.width]
+            hidden = self._thinned(features, sounds, usual, places)
+        steps = frame(self.cross[0].team, hidden[:, : self.width], self.norm)
+        near = None if usual is None or places is None else usual.neighbours(places, sounds, hidden[:, : self.width])
+        for part, product in enumerate(self.cross):
+            made = product(steps)[:, : self.width]
+            yield made if usual is None or near is None else fill(self.team, made, usual.told[part], near)
 
     def usual(self, features: Floats) -> Usual:
         """What the padding of a window of (n_mels, 2 F) log-mel becomes."""
@@ -79,16 +81,19 @@ class Encoder:
         hidden = self._positioned(self._convolved(features), np.arange(frames))
         self.layers(hidden, spread=keep)
         apart |= stands_apart(hidden[:, :width], padding)
-        return Usual(heard, put_on(self.team, hidden[:, :width], self.norm).astype(np.float16), apart & padding)
+        steps = frame(self.cross[0].team, hidden[:, :width], self.norm)
+        told = np.stack([product(steps)[:, :width].astype(np.float16) for product in self.cross])
+        return Usual(heard, told, apart & padding)
 
     def read_usual(self, numbers: NDArray[np.float16]) -> Usual | None:
         """From ``Usual.numbers``; None from nothing."""
-        return Usual.read(numbers, len(self.layers), len(self.positions), self.width) if len(numbers) else None
+        sizes = len(self.layers), len(self.cross), len(self.positions), self.width
+        return Usual.read(numbers, *sizes) if len(numbers) else None
 
     @property
     def usual_bytes(self) -> int:
         """What ``usual`` takes."""
-        return 2 * len(self.positions) * self.width * (2 * len(self.layers) + 1)
+        return 2 * len(self.positions) * self.width * (2 * len(self.layers) + len(self.cross))
 
     def gains(self, sounds: int) -> bool:
         """Whether less would be computed of a window whose first frames have sound."""
@@ -107,8 +112,8 @@ class Encoder:
         np.add(heard, self.positions[places], out=hidden[:, : self.width])
         return hidden
 
-    def _filled(self, features: Floats, sounds: int, usual: Usual, places: NDArray[np.int64]) -> Floats:
-        """What the last layer leaves, normed: (F, D), computed in these places."""
+    def _thinned(self, features: Floats, sounds: int, usual: Usual, places: NDArray[np.int64]) -> Floats:
+        """What the last layer leaves in these places: (R, D up to whole panels)."""
         known = int(np.searchsorted(places - np.arange(len(places)), 0, side="right"))  # without a gap
         heard = np.empty((len(places), self.width), np.float32)
         heard[:known] = self._convolved(features[:, : 2 * known + 2])[:known]  # the last ones hear what is behind them
@@ -120,5 +125,4 @@ class Encoder:
             return fill(self.team, made, usual.heard[layer], usual.neighbours(places, sounds, hidden[:, : self.width]))
 
         self.layers(hidden, spread=spread)
-        made = put_on(self.team, hidden[:, : self.width], self.norm)
-        return fill(self.team, made, usual.out, usual.neighbours(places, sounds, hidden[:, : self.width]))
+        return hidden

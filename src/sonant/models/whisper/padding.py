@@ -41,27 +41,28 @@ class Usual:
 
     Attributes:
         heard: (layers, F, 2 D) float16, keys and values of each encoder layer.
-        out: (F, D) float16, what the last layer leaves, normed.
+        told: (2 times decoder layers, F, D) float16, keys and values of each decoder layer.
         apart: (F,) bool, frames that became another kind in some layer.
     """
 
     heard: NDArray[np.float16]
-    out: NDArray[np.float16]
+    told: NDArray[np.float16]
     apart: NDArray[np.bool_]
 
     @classmethod
-    def read(cls, numbers: NDArray[np.float16], layers: int, frames: int, width: int) -> Usual:
-        """From what ``numbers`` gave, which may be mapped."""
-        heard, out, apart = np.split(numbers, np.cumsum([layers * frames * 2 * width, frames * width]))
-        return cls(heard.reshape(layers, frames, 2 * width), out.reshape(frames, width), apart != 0)
+    def read(cls, numbers: NDArray[np.float16], layers: int, parts: int, frames: int, width: int) -> Usual:
+        """From what ``numbers`` gave, which may be mapped; ``parts`` are the keys and values of the decoder."""
+        heard, told, apart = np.split(numbers, np.cumsum([layers * frames * 2 * width, parts * frames * width]))
+        return cls(heard.reshape(layers, frames, 2 * width), told.reshape(parts, frames, width), apart != 0)
 
     def numbers(self) -> NDArray[np.float16]:
         """All of it in a row."""
-        return np.concatenate([self.heard.ravel(), self.out.ravel(), self.apart.astype(np.float16)])
+        return np.concatenate([self.heard.ravel(), self.told.ravel(), self.apart.astype(np.float16)])
 
     def places(self, sounds: int) -> NDArray[np.int64] | None:
         """Frames to compute, rising, where the first ``sounds`` have sound; None where that is no gain."""
-        return np.flatnonzero(self.apart | chosen(len(self.out), sounds)) if gains(len(self.out), sounds) else None
+        frames = len(self.apart)
+        return np.flatnonzero(self.apart | chosen(frames, sounds)) if gains(frames, sounds) else None
 
     def neighbours(self, places: NDArray[np.int64], sounds: int, hidden: Floats) -> Neighbours:
         """Who tells what the others are.
@@ -73,7 +74,7 @@ class Usual:
         """
         telling = ~(self.apart[places] | stands_apart(hidden, places >= sounds + MARGIN))
         telling[: sounds + MARGIN] = True
-        return Neighbours.of(places, telling, len(self.out))
+        return Neighbours.of(places, telling, len(self.apart))
 
 
 def chosen(frames: int, sounds: int) -> NDArray[np.bool_]:
