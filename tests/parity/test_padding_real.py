@@ -9,13 +9,9 @@ from test_seq2seq_real import MODELS, PROMPTS, cached, greedy
 
 from sonant.audio import io
 from sonant.audio.features import log_mel, pad_or_trim
+from sonant.decode.search import log_softmax
 
 MOST = 3e-4  # nats a token on average; what int16 and int8 are off by from float32 is 9e-4
-
-
-def log_softmax(logits):
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
 @pytest.mark.weights
@@ -34,7 +30,8 @@ def test_what_is_said_of_a_clip(model):
         assert thinning.made is not None
         tokens = np.array([greedy(engine, engine.fork(whole, [0]), prompt, prompt[0] - 1)])
         expected, found = (
-            log_softmax(engine.step(engine.fork(memory, [0]), tokens, every=True)[0]) for memory in (whole, thin)
+            log_softmax(engine.step(engine.fork(memory, [0]), tokens, every=True)[0].astype(np.float64))
+            for memory in (whole, thin)
         )
         apart += (np.exp(expected) * (expected - found)).sum(axis=1)[len(prompt) - 1 :].tolist()
     assert len(apart) > 20

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sonant.weights import cache
 
-__all__ = ["Place", "digest"]
+__all__ = ["Place"]
 
 UNUSED_S = 7 * 24 * 3600  # seconds
 
@@ -50,9 +50,9 @@ class Place:
     ) -> None:
         files = list(files)
         states = [[one.stat().st_size, one.stat().st_mtime_ns] for one in files]
-        self.group = f"{part}-{digest([machine, *(str(one.resolve()) for one in files)])}"
-        self.make = f"{self.group}-{digest([version, *states, *(_source(maker) for maker in makers)])}"
-        self.folder = cache.folder() / "compiled" / f"{self.make}-{digest(facts)}"
+        self.group = f"{part}-{_digest([machine, *(str(one.resolve()) for one in files)])}"
+        self.make = f"{self.group}-{_digest([version, *states, *(_source(maker) for maker in makers)])}"
+        self.folder = cache.folder() / "compiled" / f"{self.make}-{_digest(facts)}"
         self.path = self.folder / file
 
     def others(self, beginning: str) -> list[Path]:
@@ -85,8 +85,7 @@ class Place:
                     shutil.rmtree(path.parent, ignore_errors=True)  # a process that has it mapped keeps its pages
 
 
-def digest(facts: object) -> str:
-    """Sixteen digits that stand for facts."""
+def _digest(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]
 
 

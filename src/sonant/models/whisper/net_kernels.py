@@ -54,15 +54,16 @@ class Encoder:
 
         With what padding ``usual``ly becomes, most of it isn't computed (``padding.py``).
         """
-        sounds = sounding(features)
+        sounds = sounding(features) if usual else 0
         places = usual.places(sounds) if usual else None
         if usual is None or places is None:
             hidden = self._positioned(self._convolved(features), np.arange(len(self.positions)))
             self.layers(hidden)
+            near = None
         else:
             hidden = self._thinned(features, sounds, usual, places)
+            near = usual.neighbours(places, sounds, hidden[:, : self.width])
         steps = frame(self.cross[0].team, hidden[:, : self.width], self.norm)
-        near = None if usual is None or places is None else usual.neighbours(places, sounds, hidden[:, : self.width])
         for part, product in enumerate(self.cross):
             made = product(steps)[:, : self.width]
             yield made if usual is None or near is None else fill(self.team, made, usual.told[part], near)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
+from whisper_nets import TINY_WHISPER
 
 from sonant.engines.kernel_parts.seq2seq import open_encoder
 from sonant.engines.kernel_parts.usual import Thinning
@@ -18,20 +19,7 @@ from sonant.weights.tensors import read_file
 
 FRAMES = 1500
 CONFIG = WhisperConfig.from_hf(
-    {
-        "model_type": "whisper",
-        "d_model": 64,
-        "encoder_layers": 3,
-        "decoder_layers": 1,
-        "encoder_attention_heads": 4,
-        "decoder_attention_heads": 4,
-        "encoder_ffn_dim": 128,
-        "decoder_ffn_dim": 128,
-        "num_mel_bins": 80,
-        "vocab_size": 51865,
-        "max_source_positions": FRAMES,
-        "max_target_positions": 48,
-    }
+    TINY_WHISPER | {"encoder_layers": 3, "decoder_layers": 1, "max_source_positions": FRAMES}
 )
 
 
