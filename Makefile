@@ -4,13 +4,18 @@ RUN    := .venv/bin
 DEV    := .venv-dev/bin
 JOBS   ?= 2
 
-.PHONY: demo test test-weights test-exhaustive check format templates clean
+.PHONY: demo test test-emulated test-weights test-exhaustive check format templates clean
 
 demo: .venv/ready  ## speak a paragraph, hear it again, compare
 	$(RUN)/python examples/demo.py out
 
 test: .venv-dev/ready  ## default suite: offline, no weights
 	$(DEV)/python -m pytest -m "not weights and not peers and not exhaustive" -n $(JOBS)
+
+test-emulated: .venv-dev/ready  ## the kernels for AVX-512 and AMX, on any CPU with AVX2
+	PYTHONPATH=tests/emulation $(DEV)/python -m pytest -p emulated -n $(JOBS) tests/kernels tests/parity tests/decode \
+		-m "not weights and not peers and not exhaustive" \
+		-k "not plain and not avx2 and not openvino and not onnxruntime and not torch and not graphs"
 
 test-weights: .venv-dev/peers  ## suites on real checkpoints and against the original packages
 	$(DEV)/sonant models fetch whisper-base
