@@ -120,14 +120,37 @@ def test_a_long_prompt_is_cut_and_said_so():
         model.transcribe(noise(2), language="en", voice_gate=False, prefix="word " * 300)
 
 
-def test_features_are_padded_with_zeros_after_the_sound_and_with_silence_for_the_language():
+class Unsure(Recorder):
+    """One that doubts between two languages."""
+
+    def step(self, memory, tokens, every=False):
+        logits = super().step(memory, tokens, every)
+        logits[:, WORDS.language_token("pl")] = logits[:, WORDS.language_token("en")] - 0.1
+        return logits
+
+
+def test_features_are_padded_with_zeros_after_the_sound_and_with_silence_for_a_language_that_is_not_sure():
     model = recognizer()
-    assert model.transcribe(noise(2), voice_gate=False).language == "en"
+    model.engine = Unsure()
+    result = model.transcribe(noise(2), voice_gate=False)
+    assert result.language == "en"
+    assert 0.5 < result.language_probability < 0.6
     window, detection = model.engine.features
     assert np.all(window[0, :, 200:] == 0)
     assert np.all(detection[0, :, 205:] == detection[0].min())
     assert detection[0].min() < 0
     assert np.array_equal(detection[0, :, :200], window[0, :, :200])
+
+
+def test_a_sure_language_is_heard_in_the_window_itself():
+    model = recognizer()
+    result = model.transcribe(noise(2), voice_gate=False)
+    assert result.language == "en"
+    assert result.language_probability > 0.8
+    assert len(model.engine.features) == 1
+    part = model.transcribe(noise(40), voice_gate=False, clip_timestamps=(0.0, 2.0))  # there is more to hear
+    assert part.language == "en"
+    assert len(model.engine.features) == 3
 
 
 def test_a_full_window_is_encoded_once():

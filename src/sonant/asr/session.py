@@ -29,6 +29,8 @@ from sonant.text.bpe import WhisperTokenizer
 
 __all__ = ["Session", "Window", "search_parts"]
 
+SURE = 0.8  # of a language, heard before zeros: before silence, where openai-whisper hears it, it is the same then
+
 
 def search_parts(
     options: TranscribeOptions, facts: ModelFacts
@@ -155,11 +157,19 @@ class Session:
                 self.report.language, self.report.language_probability = codes[0], heard[0][codes[0]]
             return list(codes)
         if self.report.language is None:
-            span = windows[0].span
-            # a full window was encoded from the very features that detection would look at
-            guess = self.detect(span.start, memory if span.size == WINDOW_FRAMES else None)
+            guess = self._first_language(windows[0].span, memory)
             self.report.language, self.report.language_probability = guess.language, guess.probability
         return [self.report.language] * len(windows)
+
+    def _first_language(self, span: Span, memory: Memory) -> language.LanguageGuess:
+        """The language from this window on, which is the memory's first; encoded once more only where it must be."""
+        if span.size == WINDOW_FRAMES:  # encoded from the very features that detection would look at
+            return self.detect(span.start, memory)
+        if span.stop == len(self._sound) // HOP:  # from these, but for what stands behind the end of the sound
+            guess = language.detect([lambda: self._hear(memory, [0])[0]], None)
+            if guess.probability > SURE:
+                return guess
+        return self.detect(span.start)
 
     def _hear(self, memory: Memory, windows: Sequence[int]) -> list[dict[str, float]]:
         return language.hear_languages(self.engine, memory, self.facts.tokenizer, self.options.languages, windows)
