@@ -77,11 +77,12 @@ def load_tts(
         BadInput: it is no synthesiser, or the engine has no such dtype for speech; int8 needs openvino, kokoro-82m's
             own weights and a CPU with VNNI.
     """
-    from sonant.tts.pipeline import Speaker
-
     options = EngineOptions(engine, device, dtype, threads)
     checkpoint = _resolve(model, ("kokoro",), options, progress)
-    return Speaker(open_engine(checkpoint, options), checkpoint, partial(voices.load, checkpoint))
+    opened = open_engine(checkpoint, options)
+    from sonant.tts.pipeline import Speaker  # while weights are packed
+
+    return Speaker(opened, checkpoint, partial(voices.load, checkpoint))
 
 
 def load_asr(

@@ -58,6 +58,28 @@ def numbers(random, *shape):
 
 
 @pytest.mark.parametrize(("level", "dtype"), KINDS)
+@pytest.mark.parametrize("kernel", [1, 3, 7])
+def test_factors_are_those_of_the_weights(level, dtype, kernel, opened):
+    """The same bits, wherever the numbers of a matrix lie and whatever the counts of its rows and columns."""
+    team, random = opened(level, dtype), np.random.default_rng(kernel)
+    weights, factors = numbers(random, 77, 530, kernel), numbers(random, 77)
+    taken = weights * factors[:, None, None]
+    turned = np.ascontiguousarray(taken.transpose(2, 1, 0))
+    x = numbers(random, 40, 530)
+    for one in (Product(team, weights.transpose(2, 1, 0), None, factors), Product(team, taken.transpose(2, 1, 0))):
+        np.testing.assert_array_equal(one(x), Product(team, turned)(x))
+    inputs = -(-530 // team.library.panel) * team.library.panel
+    dress = np.zeros((4, inputs), np.float32)
+    dress[0], dress[3] = 1, 1
+    x = np.pad(x, ((0, 0), (0, inputs - 530)))
+    made = [np.empty((40, -(-77 // team.library.panel) * team.library.panel), np.float32) for _ in range(2)]
+    Convolution(team, weights, None, 2, factors)(x, dress, made[0])
+    Convolution(team, taken, None, 2)(x, dress, made[1])
+    np.testing.assert_array_equal(*made)
+    assert np.abs(made[0]).max() > 1
+
+
+@pytest.mark.parametrize(("level", "dtype"), KINDS)
 @settings(max_examples=25, deadline=None)
 @given(
     steps=st.integers(1, 400),

@@ -86,12 +86,13 @@ def open_graphs(checkpoint: Checkpoint, compile_part: Compile, form: Form, descr
     stored = stored_tensors(checkpoint)
     shapes = fold.derived_shapes(names.shapes(checkpoint.config))
     tensors = fold.derived(stored, checkpoint.id)
+    parts: tuple[Part, ...] = ("text", "prosody", "decoder")
+    runs = {part: compile_part(part, partial(_template, part, config, shapes, form), tensors) for part in parts}
+    # made while the parts are compiled
     dressings: dict[Part, Dressing] = {
         "prosody": Dressing(stored, list(dressed_keys(shapes, "predictor."))),
         "decoder": Dressing(stored, list(dressed_keys(shapes, "decoder."))),
     }
-    parts: tuple[Part, ...] = ("text", "prosody", "decoder")
-    runs = {part: compile_part(part, partial(_template, part, config, shapes, form), tensors) for part in parts}
     merge = fold.source_weights(stored, checkpoint.id)
     return SynthFlow(config, GraphParts(config, runs, dressings), merge, description)
 

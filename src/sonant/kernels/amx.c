@@ -146,43 +146,4 @@ void multiply_points(const convolution *c, int64_t tiles, const uint16_t *in, in
     }
     _tile_release();
 }
-
-/* DEPTH rows of a panel, row apart, two by two as tiles read them. */
-INLINE uint16_t *pack_pairs(const float *from, int64_t row, uint16_t *to) {
-    for (int i = 0; i < DEPTH; i += 2, from += 2 * row)
-        for (int side = 0; side < PANEL; side += LANES, to += PANEL)
-            *(unaligned_ints *)to = halves(load(from + side)) | halves(load(from + row + side)) << 16;
-    return to;
-}
-
-/* Panels [panel, panel_end) of weights (taps, depth, panels, PANEL) in bfloat16, as multiply_block reads them. */
-PUBLIC void sonant_amx_pack(const float *from, int64_t taps, int64_t depth, int64_t panels, int64_t panel,
-                              int64_t panel_end, uint16_t *to) {
-    to += panel * taps * depth * PANEL;
-    for (; panel < panel_end; panel++)
-        for (int64_t k = 0; k < depth; k += DEPTH)
-            for (int64_t tap = 0; tap < taps; tap++)
-                to = pack_pairs(from + ((tap * depth + k) * panels + panel) * PANEL, panels * PANEL, to);
-}
-
-/* The same of one tap, out of (outputs, inputs), rows apart; zeros behind both. */
-PUBLIC void sonant_amx_pack_rows(const float *from, int64_t apart, int64_t inputs, int64_t outputs, int64_t depth,
-                                 int64_t panel, int64_t panel_end, uint16_t *to) {
-    to += panel * depth * PANEL;
-    for (; panel < panel_end; panel++)
-        for (int64_t k = 0; k < depth; k += DEPTH, to += DEPTH * PANEL)
-            for (int64_t n = 0; n < PANEL; n++) {
-                const float *row = from + (panel * PANEL + n) * apart + k;
-                int64_t some = panel * PANEL + n < outputs ? inputs - k : 0;
-                uint16_t pairs[DEPTH];
-                for (int i = 0; i < DEPTH; i += LANES) store_halves(pairs + i, load_part(row + i, some - i));
-                for (int i = 0; i < DEPTH; i += 2) memcpy(to + i * PANEL + 2 * n, pairs + i, 4);
-            }
-}
-
-/* Panels (depth, PANEL) likewise, each by itself. */
-PUBLIC void sonant_amx_pack_panels(const float *from, int64_t depth, int64_t panel, int64_t panel_end, uint16_t *to) {
-    to += panel * depth * PANEL;
-    for (int64_t k = panel * depth; k < panel_end * depth; k += DEPTH) to = pack_pairs(from + k * PANEL, PANEL, to);
-}
 #endif

@@ -28,11 +28,12 @@ SOURCES = (
     "filling.c",
     "layers_amx.c",
     "packing.c",
+    "panels.c",
     "products.c",
     "ranking.c",
     "recurrent.c",
 )
-HEADERS = ("amx.h", "attention.h", "convolutions.h", "crew.h", "products.h", "vectors.h")
+HEADERS = ("amx.h", "attention.h", "convolutions.h", "crew.h", "panels.h", "products.h", "vectors.h")
 FLAGS = ("-O2", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno")
 AVX512 = ("-mavx512f", "-mavx512bw", "-mfma", "-mf16c", "-DLANES=16", "-DROWS=12")  # 32 registers of 16
 LEVELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # machine: level: flags, the best level first

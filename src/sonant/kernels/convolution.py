@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.kernels.library import Floats, Shape, address, wide
-from sonant.kernels.panels import filled_panels, pack_amx, pack_panels, round_panels
+from sonant.kernels.panels import POINTS, Given, pack_amx, pack_points
 from sonant.kernels.team import Team
 
 __all__ = ["Convolution", "Moments", "moments"]
 
-POINTS = 16
 LONGEST = 31  # taps: a tile of 32 steps then gives two
 STEPS_AT_ONCE = 512  # on tiles: what they read stays in the second cache
 FEWEST = 800  # taps times inputs: with fewer of them bfloat16 is faster tap by tap than on polynomials
@@ -63,36 +62,36 @@ class Convolution:
         weights: (outputs, inputs, kernel), kernel odd and at most 31.
         bias: (outputs,), none where None.
         dilation: steps between taps.
+        factors: (outputs,), times which the weights are taken.
     """
 
-    def __init__(self, team: Team, weights: Floats, bias: Floats | None = None, dilation: int = 1) -> None:
+    def __init__(
+        self,
+        team: Team,
+        weights: Floats,
+        bias: Floats | None = None,
+        dilation: int = 1,
+        factors: Floats | None = None,
+    ) -> None:
         outputs, inputs, kernel = weights.shape
         assert team.dtype not in ("bfloat16x3", "int8")
         assert kernel % 2
         assert kernel <= LONGEST
-        panel, functions = team.library.panel, team.library.functions
+        panel = team.library.panel
         self.team, self.kernel, self.dilation = team, kernel, dilation
         self.inputs, self.outputs = wide(inputs, panel), wide(outputs, panel)
         self.bias = None
         if bias is not None:
             self.bias = np.zeros(self.outputs, np.float32)
             self.bias[:outputs] = bias
-        taps, width = weights.transpose(2, 1, 0), self.outputs // panel
+        taps, panels = weights.transpose(2, 1, 0), self.outputs // panel
         self.scales: Floats | None = None
         self.by_taps = team.dtype == "bfloat16" and kernel * self.inputs < FEWEST
         if self.by_taps:
-            self.weights = pack_amx(team, filled_panels(team, taps, self.inputs, width))
-            return
-        # last tap first: a product of polynomials
-        taps, roots = filled_panels(team, taps[::-1], self.inputs, width), _roots(kernel)
-        panels = np.empty((POINTS, self.outputs // panel, 3, self.inputs, panel), np.float32)
-        given = taps.ctypes.data, roots.ctypes.data, kernel, self.inputs, self.outputs
-        made = panels.ctypes.data
-        team.share(self.inputs, self.inputs, lambda _, begin, end: functions.sonant_points(*given, begin, end, made))
-        if team.dtype == "bfloat16":
-            self.weights = pack_panels(team, panels)
-        else:
-            self.weights, self.scales = round_panels(team, panels)
+            self.weights = pack_amx(team, Given(taps, factors), self.inputs, panels)
+        else:  # last tap first: a product of polynomials
+            given = Given(taps[::-1], factors)
+            self.weights, self.scales = pack_points(team, given, _roots(kernel), self.inputs, panels)
 
     def __call__(self, x: Floats, dress: Floats, out: Floats, residual: Floats | None = None) -> Moments:
         """Dress, activate, convolve; what comes out is in ``out``, and its moments are returned.

@@ -144,28 +144,6 @@ static void interpolate(const convolution *c, const float *planes, int64_t plane
     }
 }
 
-/* The weights of a convolution at the points: w is (kernel, inputs, outputs), last tap first; roots (2, POINTS, kernel)
-   the real and imaginary parts of the points' powers; made is laid out as convolution.weights. */
-PUBLIC void sonant_points(const float *w, const float *roots, int64_t kernel, int64_t inputs, int64_t outputs,
-                          int64_t input, int64_t input_end, float *made) {
-    for (; input < input_end; input++)
-        for (int64_t n = 0; n < outputs; n += LANES) {
-            const float *from = w + input * outputs + n;
-            for (int64_t point = 0; point < POINTS; point++) {
-                vec re = {0}, im = {0};
-                for (int64_t k = 0; k < kernel; k++) {
-                    vec tap = load(from + k * inputs * outputs);
-                    re += roots[point * kernel + k] * tap;
-                    im += roots[(POINTS + point) * kernel + k] * tap;
-                }
-                float *to = made + ((point * (outputs / PANEL) + n / PANEL) * 3 * inputs + input) * PANEL + n % PANEL;
-                store(to, re);
-                store(to + inputs * PANEL, im - re);
-                store(to + 2 * inputs * PANEL, -re - im);
-            }
-        }
-}
-
 /* Steps of one residue modulo the dilation are a convolution without one. */
 static int64_t tiles_of(const convolution *c, int64_t residue) {
     int64_t steps = (c->rows - residue + c->dilation - 1) / c->dilation, fresh = STEPS + 1 - c->kernel;

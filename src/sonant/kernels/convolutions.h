@@ -8,13 +8,13 @@
 typedef struct {
     const float *x;        /* (rows, inputs); 0 beyond both ends, after the activation */
     const float *dress;    /* (4, inputs): scale, shift; snake's alpha / pi and 1 / alpha */
-    const void *weights;   /* as sonant_points makes them, or sonant_amx_pack */
+    const void *weights;   /* (POINTS, outputs / PANEL, 3, inputs, PANEL) of sonant_pack_points; or of sonant_amx_pack */
     const float *scales;   /* of weights in int16, one for each output of a panel */
     const float *bias;     /* (outputs) or none */
     const float *residual; /* (rows, outputs), added; or none. May be out */
     float *out;            /* (rows, outputs) */
     int64_t rows, inputs, outputs, kernel, dilation;
-    int64_t halves; /* weights at the points are in bfloat16, for tiles (sonant_amx_pack_panels) */
+    int64_t halves; /* weights at the points are in bfloat16, for tiles */
 } convolution;
 
 #define POINTS 16 /* that a convolution is evaluated at */

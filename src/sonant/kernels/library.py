@@ -30,6 +30,7 @@ __all__ = [
     "Shape",
     "Stack",
     "Step",
+    "Stored",
     "Tiled",
     "address",
     "aligned",
@@ -75,6 +76,15 @@ class Dressed(ctypes.Structure):
         *((name, POINTER) for name in ("scale", "shift")),
         *((name, ctypes.c_float) for name in ("epsilon", "slope")),
         ("activation", ctypes.c_int32),
+    )
+
+
+class Stored(ctypes.Structure):
+    """``stored_matrix`` of panels.h."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("numbers", "factors")),
+        *((name, INT) for name in ("taps", "inputs", "outputs", "tap_step", "input_step", "output_step")),
     )
 
 
@@ -229,11 +239,11 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_frame.argtypes = [POINTER, INT, INT, POINTER, INT, INT, POINTER, INT, POINTER, INT, POINTER]
     functions.sonant_pack_heads.argtypes = functions.sonant_attend.argtypes = [POINTER, INT, INT, POINTER]
     functions.sonant_attend_space.argtypes = [POINTER]
-    functions.sonant_round_panels.argtypes = [POINTER, INT, INT, INT, POINTER, POINTER]
-    functions.sonant_fill_panels.argtypes = [POINTER, *[INT] * 10, POINTER]
+    functions.sonant_pack_matrix.argtypes = [POINTER, *[INT] * 5, POINTER, POINTER]
+    functions.sonant_pack_points.argtypes = [POINTER, POINTER, *[INT] * 5, POINTER, POINTER, POINTER]
+    functions.sonant_pack_points_space.argtypes = [POINTER, INT]
     functions.sonant_multiply.argtypes = [POINTER, INT, INT, INT, INT]
     functions.sonant_moments.argtypes = [POINTER, INT, INT, INT, POINTER]
-    functions.sonant_points.argtypes = [POINTER, POINTER, INT, INT, INT, INT, INT, POINTER]
     functions.sonant_convolve.argtypes = [POINTER, INT, INT, POINTER, POINTER]
     functions.sonant_tiles.argtypes = [POINTER]
     functions.sonant_rank.argtypes = [POINTER, *[INT] * 4, POINTER, POINTER]
@@ -252,6 +262,7 @@ def open_file(path: Path, level: str) -> Library:
         "attend_space",
         "decode_phases",
         "decode_space",
+        "pack_points_space",
         "panel",
         "deep",
         "whole",
@@ -286,8 +297,7 @@ def _has_amx(functions: ctypes.CDLL) -> bool:
         function = getattr(functions, f"sonant_amx_attend_{name}")
         function.argtypes, function.restype = [POINTER], INT
     functions.sonant_amx_pack_rows.argtypes = [POINTER, *[INT] * 6, POINTER]
-    functions.sonant_amx_pack_panels.argtypes = [POINTER, INT, INT, INT, POINTER]
-    functions.sonant_amx_pack.argtypes = [POINTER, INT, INT, INT, INT, INT, POINTER]
+    functions.sonant_amx_pack.argtypes = [POINTER, *[INT] * 4, POINTER]
     functions.sonant_amx_layers.argtypes = [POINTER, POINTER, POINTER]
     functions.sonant_amx_layers_space.argtypes, functions.sonant_amx_layers_phases.argtypes = [POINTER] * 2, [POINTER]
     functions.sonant_amx_layers_space.restype = functions.sonant_amx_layers_phases.restype = INT

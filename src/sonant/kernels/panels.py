@@ -1,74 +1,90 @@
-"""Weights in panels, as the kernels read them."""
+"""Weights in panels, as the kernels read them (``panels.c``)."""
 
 from __future__ import annotations
 
-import math
+import ctypes
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.kernels.library import Dtype, Floats, aligned, wide
+from sonant.kernels.library import Dtype, Floats, Stored, address, aligned, wide
 from sonant.kernels.team import Team
 
-__all__ = ["TOGETHER", "filled_panels", "pack_amx", "pack_bytes", "pack_panels", "pack_rows", "packed", "round_panels"]
+__all__ = ["POINTS", "TOGETHER", "Given", "pack", "pack_amx", "pack_bytes", "pack_points", "pack_rows"]
 
 TOGETHER: dict[Dtype, int] = {"float32": 1, "int16": 2, "bfloat16": 32, "bfloat16x3": 32, "int8": 64}
 """Inputs that are multiplied together."""
+POINTS = 16
+KINDS: dict[Dtype, int] = {"float32": 0, "int16": 1, "bfloat16": 2}  # of panels.c
+STORED: dict[Dtype, type[np.generic]] = {"float32": np.float32, "int16": np.int16, "bfloat16": np.uint16}
 
 
-def filled_panels(team: Team, weights: Floats, depth: int, panels: int) -> Floats:
-    """(taps, inputs, outputs) as (taps, depth, panels, panel), zeros beyond."""
-    assert weights.dtype == np.float32
-    filled = np.empty((weights.shape[0], depth, panels, team.library.panel), np.float32)
-    steps = (step // weights.itemsize for step in weights.strides)
-    given, made = (weights.ctypes.data, *weights.shape, *steps, depth, panels), filled.ctypes.data
-    fill = team.library.functions.sonant_fill_panels
-    team.share(panels, panels, lambda _, begin, end: fill(*given, begin, end, made))
-    return filled
+class Given:
+    """Weights (taps, inputs, outputs), wherever their numbers lie, and what each output is taken times."""
+
+    def __init__(self, weights: Floats, factors: Floats | None = None) -> None:
+        assert weights.dtype == np.float32
+        assert factors is None or (factors.shape == weights.shape[2:] and factors.dtype == np.float32)
+        self.held = weights, None if factors is None else np.ascontiguousarray(factors)
+        steps = (step // weights.itemsize for step in weights.strides)
+        self.shape = Stored(*map(address, self.held), *weights.shape, *steps)
+        self.where = ctypes.addressof(self.shape)
 
 
-def packed(team: Team, filled: Floats) -> tuple[NDArray[Any], Floats | None]:
-    """Weights (taps, depth, panels, panel) for ``sonant_multiply``, and their scales in int16."""
-    taps, depth, *_ = filled.shape
-    deep = team.library.functions.sonant_deep()
-    parts = [filled[tap, k : k + deep] for tap in range(taps) for k in range(0, depth, deep)]
-    made = [round_panels(team, np.ascontiguousarray(part.transpose(1, 0, 2))) for part in parts]
-    scales = [own.reshape(-1) for _, own in made if own is not None]
-    return np.concatenate([part.reshape(-1) for part, _ in made]), np.concatenate(scales) if scales else None
+def pack(team: Team, given: Given, depth: int, panels: int) -> tuple[NDArray[Any], Floats | None]:
+    """For ``sonant_multiply``: weights one after the other, and their scales in int16."""
+    functions, taps, panel = team.library.functions, given.shape.taps, team.library.panel
+    made, scales = np.empty(taps * depth * panels * panel, STORED[team.dtype]), None
+    if team.dtype == "int16":
+        scales = np.empty(taps * -(-depth // functions.sonant_deep()) * panels * panel, np.float32)
+    fixed, to = (given.where, int(scales is not None), depth, panels), (made.ctypes.data, address(scales))
+    team.share(panels, panels, lambda _, begin, end: functions.sonant_pack_matrix(*fixed, begin, end, *to))
+    return made, scales
 
 
-def pack_amx(team: Team, filled: Floats) -> NDArray[Any]:
-    """The same for ``sonant_amx_multiply``, bfloat16's bits; depth being a multiple of 32."""
-    taps, depth, panels, panel = filled.shape
-    made = aligned((panels, depth // 32, taps, 16, panel, 2), np.uint16)
-    pack, given, to = (
-        team.library.functions.sonant_amx_pack,
-        (filled.ctypes.data, taps, depth, panels),
-        made.ctypes.data,
-    )
-    team.share(panels, panels, lambda _, begin, end: pack(*given, begin, end, to))
-    return made
+def pack_points(team: Team, given: Given, roots: Floats, depth: int, panels: int) -> tuple[NDArray[Any], Floats | None]:
+    """Of a convolution, last tap first, at ``POINTS`` points: as ``convolutions.h`` says, and their scales in int16.
+
+    Args:
+        team: packs them, in its dtype.
+        given: the weights.
+        roots: (2, points, taps), real and imaginary parts of the points' powers.
+        depth: inputs up to whole panels.
+        panels: of outputs.
+    """
+    functions, count = team.library.functions, (POINTS, panels, 3)
+    made = aligned((*count, depth, team.library.panel), STORED[team.dtype])
+    scales = np.empty((*count, team.library.panel), np.float32) if team.dtype == "int16" else None
+    fixed = given.where, roots.ctypes.data, KINDS[team.dtype], depth, panels
+    to, floats = (made.ctypes.data, address(scales)), functions.sonant_pack_points_space(given.where, depth)
+
+    def work(member: int, begin: int, end: int) -> None:
+        functions.sonant_pack_points(*fixed, begin, end, team.space(member, floats).ctypes.data, *to)
+
+    team.share(panels, panels, work)
+    return made, scales
 
 
-def pack_panels(team: Team, panels: Floats) -> NDArray[Any]:
-    """Weights (..., depth, panel) in bfloat16's bits, each panel as tiles read it."""
-    *count, depth, panel = panels.shape
-    made = aligned((*count, depth // 32, 16, panel, 2), np.uint16)
-    total, pack = math.prod(count), team.library.functions.sonant_amx_pack_panels
-    given, to = (panels.ctypes.data, depth), made.ctypes.data
-    team.share(total, total, lambda _, begin, end: pack(*given, begin, end, to))
+def pack_amx(team: Team, given: Given, depth: int, panels: int) -> NDArray[Any]:
+    """For ``sonant_amx_multiply``, or for thrice where the team does that: bfloat16's bits; depth in whole 32s."""
+    thrice = team.dtype == "bfloat16x3"
+    taps = given.shape.taps * (2 if thrice else 1)
+    made = aligned((panels, depth // 32, taps, 16, team.library.panel, 2), np.uint16)
+    fixed, to = (given.where, int(thrice), depth), made.ctypes.data
+    function = team.library.functions.sonant_amx_pack
+    team.share(panels, panels, lambda _, begin, end: function(*fixed, begin, end, to))
     return made
 
 
 def pack_rows(team: Team, rows: Floats, depth: int) -> NDArray[Any]:
     """The same of one tap, out of (outputs, inputs); rows may stand apart."""
     outputs, inputs = rows.shape
-    panel, pack = team.library.panel, team.library.functions.sonant_amx_pack_rows
+    panel, function = team.library.panel, team.library.functions.sonant_amx_pack_rows
     panels = wide(outputs, panel) // panel
     made = aligned((panels, depth // 32, 1, 16, panel, 2), np.uint16)
     given, to = (rows.ctypes.data, rows.strides[0] // rows.itemsize, inputs, outputs, depth), made.ctypes.data
-    team.share(panels, panels, lambda _, begin, end: pack(*given, begin, end, to))
+    team.share(panels, panels, lambda _, begin, end: function(*given, begin, end, to))
     return made
 
 
@@ -78,23 +94,10 @@ def pack_bytes(team: Team, rows: Floats, depth: int) -> tuple[NDArray[Any], Floa
     width, panel = wide(outputs, team.library.panel), team.library.panel
     made = aligned((width // panel, depth // 64, 16, panel, 4), np.int8)
     scales, sums = np.empty(width, np.float32), np.empty(width, np.int32)
-    pack, given = (
+    function, given = (
         team.library.functions.sonant_amx_pack_bytes,
         (rows.ctypes.data, rows.strides[0] // rows.itemsize, inputs, outputs, depth),
     )
     to = made.ctypes.data, scales.ctypes.data, sums.ctypes.data
-    team.share(width // panel, width // panel, lambda _, begin, end: pack(*given, begin, end, *to))
+    team.share(width // panel, width // panel, lambda _, begin, end: function(*given, begin, end, *to))
     return made, scales, sums
-
-
-def round_panels(team: Team, panels: Floats) -> tuple[NDArray[Any], Floats | None]:
-    """Weights (..., depth, panel) as the team multiplies them: as they are, or in int16 and a scale for each output."""
-    if team.dtype == "float32":
-        return panels, None
-    *count, depth, panel = panels.shape
-    whole, scales = np.empty(panels.shape, np.int16), np.empty((*count, panel), np.float32)
-    given = panels.ctypes.data, depth
-    made = whole.ctypes.data, scales.ctypes.data
-    total, rounds = scales.size // panel, team.library.functions.sonant_round_panels
-    team.share(total, total, lambda _, begin, end: rounds(*given, begin, end, *made))
-    return whole, scales

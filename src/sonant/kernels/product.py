@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonant.kernels.library import Dressed, Dtype, Floats, Rows, address, aligned, wide
-from sonant.kernels.panels import TOGETHER, filled_panels, pack_amx, pack_bytes, pack_rows, packed
+from sonant.kernels.panels import TOGETHER, Given, pack, pack_amx, pack_bytes, pack_rows
 from sonant.kernels.team import Team
 
 __all__ = ["GELU", "GELU_WITHIN", "PLAIN", "TANH_GELU", "Dress", "Product", "Steps", "frame", "halves", "put_on"]
@@ -107,21 +107,22 @@ class Product:
         team: runs it, in its dtype.
         weights: (taps, inputs, outputs): a row hears so many neighbouring steps; one in int8.
         bias: (outputs,), zeros where None.
+        factors: (outputs,), times which the weights are taken; not in int8.
     """
 
-    def __init__(self, team: Team, weights: Floats, bias: Floats | None = None) -> None:
+    def __init__(self, team: Team, weights: Floats, bias: Floats | None = None, factors: Floats | None = None) -> None:
         taps, inputs, outputs = weights.shape
         self.team, self.taps, self.inputs, self.outputs = team, taps, inputs, outputs
         panel = team.library.panel
         self.depth, self.width = wide(inputs, TOGETHER[team.dtype]), wide(outputs, panel)
         self.scales: Floats | None = None
         self.sums: NDArray[np.int32] | None = None
-        if team.dtype == "bfloat16x3":
-            weights = _twice(team, weights)
+        panels = self.width // panel
         if team.dtype in ("float32", "int16"):
-            self.weights, self.scales = packed(team, filled_panels(team, weights, self.depth, self.width // panel))
-        elif len(weights) > 1:
-            self.weights = pack_amx(team, filled_panels(team, weights, self.depth, self.width // panel))
+            self.weights, self.scales = pack(team, Given(weights, factors), self.depth, panels)
+        elif taps > 1 or factors is not None or team.dtype == "bfloat16x3":
+            assert team.dtype != "int8"
+            self.weights = pack_amx(team, Given(weights, factors), self.depth, panels)
         else:
             rows = weights[0].T
             if rows.strides[1] != rows.itemsize:  # stored so, mostly
@@ -189,13 +190,6 @@ class Product:
             self.team.share(rows, most, lambda _, begin, end: multiply(where, begin, end, 0, panels))
         else:  # each member reads its own part of the weights
             self.team.share(panels, panels, lambda _, begin, end: multiply(where, 0, rows, begin, end))
-
-
-def _twice(team: Team, weights: Floats) -> Floats:
-    """(taps, inputs, outputs) as (2 taps, inputs, outputs): each in bfloat16, and what that is off by."""
-    rounded = halves(team, np.ascontiguousarray(weights.reshape(-1, weights.shape[2])))
-    near = (rounded.astype(np.uint32) << 16).view(np.float32).reshape(weights.shape)
-    return np.stack([near, weights - near], axis=1).reshape(-1, *weights.shape[1:])
 
 
 def frame(team: Team, x: Floats, dress: Dress = PLAIN, pad: tuple[int, int] = (0, 0)) -> Steps:

@@ -159,31 +159,6 @@ void round_panel(const float *from, int64_t depth, int16_t *to, float *scales) {
     }
 }
 
-/* Panels [panel, panel_end) of (panels, depth, PANEL) as round_panel does. */
-PUBLIC void sonant_round_panels(const float *from, int64_t depth, int64_t panel, int64_t panel_end, int16_t *to,
-                                float *scales) {
-    for (; panel < panel_end; panel++)
-        round_panel(from + panel * depth * PANEL, depth, to + panel * depth * PANEL, scales + panel * PANEL);
-}
-
-/* Panels [panel, panel_end) of a matrix (taps, inputs, outputs) whose numbers stand so far apart: to (taps, depth, panels,
-   PANEL), zeros beyond it. */
-PUBLIC void sonant_fill_panels(const float *from, int64_t taps, int64_t inputs, int64_t outputs, int64_t tap_step,
-                               int64_t input_step, int64_t output_step, int64_t depth, int64_t panels, int64_t panel,
-                               int64_t panel_end, float *to) {
-    for (; panel < panel_end; panel++) {
-        const float *first = from + panel * PANEL * output_step;
-        int64_t there = outputs - panel * PANEL < PANEL ? outputs - panel * PANEL : PANEL;
-        for (int64_t tap = 0; tap < taps; tap++)
-            for (int64_t k = 0; k < depth; k++) {
-                float *out = to + ((tap * depth + k) * panels + panel) * PANEL;
-                int64_t count = k < inputs ? there : 0;
-                for (int64_t l = 0; l < count; l++) out[l] = first[tap * tap_step + k * input_step + l * output_step];
-                for (int64_t l = count; l < PANEL; l++) out[l] = 0;
-            }
-    }
-}
-
 /* ---- rows on their way into a product ---- */
 
 void dress_row(const dress *how, float *row, int64_t channels, int64_t count) {

@@ -25,8 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from sonant.errors import CorruptFile, OutputError
 
 __all__ = [
@@ -76,6 +74,8 @@ def locked(name: str) -> Iterator[None]:
     Raises:
         OutputError: the cache can't be written, or another process has held the lock for an hour.
     """
+    import filelock  # what is cached needs none
+
     locks = folder() / "locks"
     with writing(locks):
         locks.mkdir(parents=True, exist_ok=True)

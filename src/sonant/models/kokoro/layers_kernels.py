@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sonant.kernels import transformer
-from sonant.kernels.convolution import Moments, moments
+from sonant.kernels.convolution import Convolution, Moments, moments
 from sonant.kernels.library import Floats, wide
 from sonant.kernels.product import Dress, Product, put_on
 from sonant.kernels.recurrent import Direction, Recurrent
@@ -41,19 +41,25 @@ class Parameters(transformer.Parameters):
         """Numbers of a parameter in one row."""
         return self.numbers(key).reshape(-1)
 
-    def weight(self, key: str, *, bare: bool = False) -> tuple[Floats, Floats | None]:
-        """Weight (outputs, inputs, kernel) and bias; ``bare`` as in ``graph_layers.Layers.conv``."""
+    def weight(self, key: str, *, bare: bool = False) -> tuple[Floats, Floats | None, Floats | None]:
+        """Weight (taps, inputs, outputs), bias, and factors of outputs; ``bare`` as in ``graph_layers.Layers.conv``."""
         bias = None if bare else self.read(f"{key}.bias")
-        if f"{key}.weight_v" not in self.tensors:
-            weight = self.numbers(f"{key}.weight")
-            return (weight[..., None] if weight.ndim == 2 else weight), bias
-        weight = self.numbers(f"{key}.weight_v")
-        return (weight if bare else weight * self.vector(f"{key}.scale")[:, None, None]), bias
+        normed = f"{key}.weight_v" in self.tensors
+        weight = self.numbers(f"{key}.weight_v" if normed else f"{key}.weight")
+        taps = (weight[..., None] if weight.ndim == 2 else weight).transpose(2, 1, 0)
+        return taps, bias, self.vector(f"{key}.scale") if normed and not bare else None
 
     def product(self, key: str, *, bare: bool = False, share: float = 1.0) -> Product:
         """A linear layer, or a convolution of few steps, which takes them times ``share``."""
-        weight, bias = self.weight(key, bare=bare)
-        return Product(self.team, (weight if share == 1 else weight * np.float32(share)).transpose(2, 1, 0), bias)
+        taps, bias, factors = self.weight(key, bare=bare)
+        if share != 1:
+            factors = (np.ones(taps.shape[2], np.float32) if factors is None else factors) * np.float32(share)
+        return Product(self.team, taps, bias, factors)
+
+    def convolution(self, key: str, dilation: int = 1, *, bare: bool = False) -> Convolution:
+        """A long convolution."""
+        taps, bias, factors = self.weight(key, bare=bare)
+        return Convolution(self.team, taps.transpose(2, 1, 0), bias, dilation, factors)
 
     def recurrent(self, key: str) -> Recurrent:
         """An LSTM of both directions."""

@@ -164,18 +164,18 @@ class _Upsampling:
     """
 
     def __init__(self, read: Parameters, key: str, rate: int, share: float) -> None:
-        phases = to_float32(read.tensors[f"{key}.phases"]) * (read.vector(f"{key}.scale") * np.float32(share))[:, None]
-        outputs, inputs = len(phases) // rate, phases.shape[1]
+        taps = to_float32(read.tensors[f"{key}.weight_v"])  # (inputs, outputs, 2 rate)
+        factors = (read.vector(f"{key}.scale") * np.float32(share))[:, None, None]
+        inputs, outputs, half = *taps.shape[:2], rate // 2
         self.rate, self.width = rate, wide(outputs, read.team.library.panel)
-        weights = np.zeros((3, inputs, rate, self.width), np.float32)
-        weights[..., :outputs] = phases.reshape(rate, outputs, inputs, 3).transpose(3, 2, 0, 1)
         bias = np.zeros((rate, self.width), np.float32)
-        bias[:, :outputs] = read.vector(f"{key}.phases_bias").reshape(rate, outputs)
-        half = rate // 2
-        self.halves = [
-            Product(read.team, weights[taps, :, steps].reshape(2, inputs, -1), bias[steps].reshape(-1))
-            for taps, steps in ((slice(2), slice(half)), (slice(1, 3), slice(half, rate)))
-        ]
+        bias[:, :outputs] = read.vector(f"{key}.bias")
+        self.halves = []
+        for steps, firsts in ((slice(half), (rate + half, half)), (slice(half, rate), (rate, 0))):
+            weights = np.zeros((2, inputs, half, self.width), np.float32)
+            for place, first in zip(weights, firsts, strict=True):
+                np.multiply(taps[..., first : first + half].transpose(0, 2, 1), factors, place[..., :outputs])
+            self.halves.append(Product(read.team, weights.reshape(2, inputs, -1), bias[steps].reshape(-1)))
 
     def __call__(self, x: Floats, out: Floats) -> None:
         """(T, C) to (T x rate, width)."""
@@ -195,8 +195,8 @@ class _SnakeBlock:
                 [
                     _SnakeConvolution(read, f"{key}.adain{n}.{i}", f"{key}.alpha{n}.{i}", conv)
                     for n, conv in (
-                        (1, Convolution(read.team, *read.weight(f"{key}.convs1.{i}", bare=True), dilation)),
-                        (2, Convolution(read.team, *read.weight(f"{key}.convs2.{i}"))),
+                        (1, read.convolution(f"{key}.convs1.{i}", dilation, bare=True)),
+                        (2, read.convolution(f"{key}.convs2.{i}")),
                     )
                 ]
             )
