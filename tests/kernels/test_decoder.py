@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sonant.kernels import build
 from sonant.kernels.decoder import Cross, Decoder, Narrow, Rows, Sizes
 
-LEVELS = (*build.LEVELS.get(build.machine(), ()), "plain4", "plain16")
+LEVELS = (*build.LEVELS.get(build.machine(), ()), "plain4")
 LAYERS, HEADS, LONGEST, WORDS = 2, 3, 40, 45
 OFF = 0.04  # of the logits' norm: weights of int8
 
