@@ -42,24 +42,24 @@ class Parameters(transformer.Parameters):
         return self.numbers(key).reshape(-1)
 
     def weight(self, key: str, *, bare: bool = False) -> tuple[Floats, Floats | None, Floats | None]:
-        """Weight (taps, inputs, outputs), bias, and factors of outputs; ``bare`` as in ``graph_layers.Layers.conv``."""
+        """Weight (outputs, inputs, taps), bias, and factors of outputs; ``bare`` as in ``graph_layers.Layers.conv``."""
         bias = None if bare else self.read(f"{key}.bias")
         normed = f"{key}.weight_v" in self.tensors
         weight = self.numbers(f"{key}.weight_v" if normed else f"{key}.weight")
-        taps = (weight[..., None] if weight.ndim == 2 else weight).transpose(2, 1, 0)
-        return taps, bias, self.vector(f"{key}.scale") if normed and not bare else None
+        factors = self.vector(f"{key}.scale") if normed and not bare else None
+        return weight[..., None] if weight.ndim == 2 else weight, bias, factors
 
     def product(self, key: str, *, bare: bool = False, share: float = 1.0) -> Product:
         """A linear layer, or a convolution of few steps, which takes them times ``share``."""
-        taps, bias, factors = self.weight(key, bare=bare)
+        weight, bias, factors = self.weight(key, bare=bare)
         if share != 1:
-            factors = (np.ones(taps.shape[2], np.float32) if factors is None else factors) * np.float32(share)
-        return Product(self.team, taps, bias, factors)
+            factors = (np.ones(len(weight), np.float32) if factors is None else factors) * np.float32(share)
+        return Product(self.team, weight.transpose(2, 1, 0), bias, factors)
 
     def convolution(self, key: str, dilation: int = 1, *, bare: bool = False) -> Convolution:
         """A long convolution."""
-        taps, bias, factors = self.weight(key, bare=bare)
-        return Convolution(self.team, taps.transpose(2, 1, 0), bias, dilation, factors)
+        weight, bias, factors = self.weight(key, bare=bare)
+        return Convolution(self.team, weight, bias, dilation, factors)
 
     def recurrent(self, key: str) -> Recurrent:
         """An LSTM of both directions."""
