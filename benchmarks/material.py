@@ -15,7 +15,7 @@ from sonant.audio import io
 __all__ = ["Item", "material"]
 
 PARAGRAPHS = Path(__file__).parent / "paragraphs.json"  # English prose of 100-400 phonemes each, ours
-TALK_S = 300.0
+TALK_S, LECTURE_S = 300.0, 1200.0
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,13 @@ def material(kind: str, out: Path) -> list[Item]:
     kinds = {
         "clips": clips,
         "talk": talk,
+        "lecture": lecture,
         "paragraphs": paragraphs,
         "sentences": sentences,
         "text": long_text,
         "window": window,
         "noise": noise,
+        "long noise": long_noise,
     }
     return kinds[kind](out)
 
@@ -104,23 +106,28 @@ def window(_out: Path) -> list[Item]:
     return [Item("window", "", duration_s=30.0)]
 
 
-def noise(out: Path) -> list[Item]:
+def noise(out: Path, name: str = "noise", seconds: int = 20) -> list[Item]:
     """20 s of noise, for networks with random weights."""
-    path = out / "noise.wav"
-    samples = np.random.default_rng(0).standard_normal(20 * 16000).astype(np.float32) * 0.1
+    path = out / f"{name}.wav"
+    samples = np.random.default_rng(0).standard_normal(seconds * 16000).astype(np.float32) * 0.1
     io.write(path, sonant.Audio(samples, 16000))
-    return [Item("noise", "", 20.0, str(path))]
+    return [Item(name, "", float(seconds), str(path))]
 
 
-def talk(out: Path) -> list[Item]:
+def long_noise(out: Path) -> list[Item]:
+    """Ten minutes of it."""
+    return noise(out, "long-noise", 600)
+
+
+def talk(out: Path, name: str = "talk", seconds: float = TALK_S) -> list[Item]:
     """Five minutes spoken by sonant in four voices, with pauses, at 16 kHz."""
-    path = out / "talk.wav"
+    path = out / f"{name}.wav"
     texts = json.loads(PARAGRAPHS.read_text(encoding="utf-8"))
     parts, said, duration_s, number = [], [], 0.0, 0
     tts = sonant.load_tts() if not path.exists() else None
     if tts is None:
-        return [Item("talk", path.with_suffix(".txt").read_text(encoding="utf-8"), io.duration_s(path), str(path))]
-    while duration_s < TALK_S:
+        return [Item(name, path.with_suffix(".txt").read_text(encoding="utf-8"), io.duration_s(path), str(path))]
+    while duration_s < seconds:
         text = texts[number % len(texts)]
         voice = ("af_heart", "am_michael", "bf_emma", "bm_george")[number % 4]
         speech = tts.speak(text, voice, seed=number).audio
@@ -131,4 +138,9 @@ def talk(out: Path) -> list[Item]:
         number += 1
     io.write(path, sonant.Audio(np.concatenate(parts), 24000), sample_rate=16000)
     path.with_suffix(".txt").write_text(" ".join(said), encoding="utf-8")
-    return [Item("talk", " ".join(said), io.duration_s(path), str(path))]
+    return [Item(name, " ".join(said), io.duration_s(path), str(path))]
+
+
+def lecture(out: Path) -> list[Item]:
+    """Twenty minutes of it."""
+    return talk(out, "lecture", LECTURE_S)

@@ -43,6 +43,7 @@ class Row:
         repeats: rounds; each round runs every system once on every item.
         items: at most so many.
         environment: of the systems' processes.
+        asked: whether it is measured only where its id is given.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Row:
     repeats: int = 5
     items: int = 1000
     environment: dict[str, str] = field(default_factory=dict)
+    asked: bool = False
 
 
 def heard(model: str, weights: Path) -> tuple[Entry, ...]:
@@ -138,6 +140,7 @@ def rows(weights: Path) -> tuple[Row, ...]:
         Row("base-greedy", "Whisper base, short clips, greedy", "clips", base, greedy, 3, 6),
         Row("base-beam", "Whisper base, short clips, beam 5", "clips", beams, greedy | {"beam": 5}, 3, 6),
         Row("base-long", "Whisper base, 5 minutes, sequential, greedy", "talk", long, greedy, 2),
+        Row("base-lecture", "Whisper base, 20 minutes, sequential, greedy", "lecture", long, greedy, 1, asked=True),
         Row("base-batch", "Whisper base, 5 minutes, batches of 8", "talk", base[:2], greedy | {"batch": 8}, 2),
         Row("turbo", "large-v3-turbo shape, 30 s, 200 tokens", "window", shaped("large-v3-turbo", weights), forced, 2),
         Row(
@@ -145,6 +148,18 @@ def rows(weights: Path) -> tuple[Row, ...]:
         ),
         Row("ctc-base", "wav2vec 2.0 base shape, 20 s", "noise", letters("wav2vec2-base", weights), greedy, 3),
         Row("ctc-large", "wav2vec 2.0 large shape, 20 s", "noise", letters("wav2vec2-large", weights), greedy, 3),
+        *(
+            Row(
+                f"ctc-{size}-long",
+                f"wav2vec 2.0 {size} shape, 10 minutes",
+                "long noise",
+                letters(f"wav2vec2-{size}", weights),
+                greedy,
+                1,
+                asked=True,
+            )
+            for size in ("base", "large")
+        ),
         Row("avx2-kokoro", "Kokoro, without AVX-512", "paragraphs", kokoro[:2], {"do": "speak", "seed": 0}, 2, 2, AVX2),
         Row("avx2-base", "Whisper base, short clips, without AVX-512", "clips", base[:3], greedy, 3, 6, AVX2),
         Row(

@@ -1,6 +1,6 @@
 """The benchmark: interleaved runs of sonant and its peers on the same weights, one table, one plot, RESULTS.md.
 
-    make bench                 all rows
+    make bench                 all rows but the long ones
     make bench ROWS="kokoro"   some; the results of the others stay
 
 Every system lives in its own process; a round runs every system once (A B C, A B C, ...), so that what else the machine
@@ -130,7 +130,7 @@ def machine() -> dict[str, str]:
 def main() -> None:
     """Measure the chosen rows and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rows", nargs="*", help="ids; all when none is given")
+    parser.add_argument("rows", nargs="*", help="ids; all but the long ones when none is given")
     parser.add_argument("--weights", type=Path, default=Path("build/bench/weights"))
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
     parser.add_argument("--items", type=int, default=1000, help="at most so many clips or paragraphs a row")
@@ -142,7 +142,7 @@ def main() -> None:
         parser.error(f"unknown rows {', '.join(unknown)}; known: {', '.join(known)}")
     chosen.out.mkdir(parents=True, exist_ok=True)
     written, order = chosen.out / "results.json", list(known)
-    for name in chosen.rows or known:
+    for name in chosen.rows or [name for name, row in known.items() if not row.asked]:
         row = min(chosen.items, known[name].items), min(chosen.repeats, known[name].repeats)
         measured = measure(replace(known[name], items=row[0], repeats=row[1]), chosen.out)
         before = json.loads(written.read_text())["results"] if written.exists() else []

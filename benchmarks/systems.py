@@ -265,7 +265,9 @@ class SherpaOnnx:
 
 
 class TransformersCtc:
-    """huggingface/transformers' wav2vec 2.0 on torch."""
+    """huggingface/transformers' wav2vec 2.0 on torch; more than 20 s in windows, as its pipeline has it."""
+
+    HOP, KEPT, CONTEXT = 320, 16 * 16000, 2 * 16000
 
     def __init__(self, weights: str, dtype: str = "float32", **_: Any) -> None:
         import torch
@@ -280,9 +282,15 @@ class TransformersCtc:
 
         samples, _rate = soundfile.read(audio, dtype="float32")
         samples = (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7)
-        with torch.inference_mode():
-            logits = self.model(torch.from_numpy(samples)[None].to(self.model.dtype)).logits
-        return " ".join(map(str, logits.argmax(-1)[0].tolist()))
+        found = []
+        for begin in range(0, max(len(samples) - 2 * self.CONTEXT, 1), self.KEPT):
+            part = torch.from_numpy(samples[begin : begin + self.KEPT + 2 * self.CONTEXT])[None]
+            with torch.inference_mode():
+                logits = self.model(part.to(self.model.dtype)).logits[0]
+            first = self.CONTEXT // self.HOP if begin else 0
+            last = begin + part.shape[1] >= len(samples)
+            found += logits.argmax(-1).tolist()[first : None if last else (self.CONTEXT + self.KEPT) // self.HOP]
+        return " ".join(map(str, found))
 
 
 SYSTEMS = {
