@@ -22,13 +22,13 @@ PUBLIC int64_t sonant_amx_allowed(void) {
     return !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
 }
 
-INLINE void multiply(int kind, const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
+INLINE void multiply(int kind, const product *p, area mine) {
     float sums[BLOCK][PANEL] __attribute__((aligned(64)));
     int64_t strips = p->depth / (kind == BYTES ? STRIP : DEPTH), times = kind == THRICE_HALVES ? 2 : 1;
     int64_t held = times * strips * STRIP, step = p->stride * held, size = p->taps * held * PANEL; /* bytes */
-    for (int64_t first = row; first < row_end; first += HIGH) {
-        int64_t last = row_end - first < HIGH ? row_end : first + HIGH;
-        for (int64_t n = panel; n < panel_end; n++)
+    for (int64_t first = mine.row; first < mine.row_end; first += HIGH) {
+        int64_t last = mine.row_end - first < HIGH ? mine.row_end : first + HIGH;
+        for (int64_t n = mine.panel; n < mine.panel_end; n++)
             for (int64_t top = first; top < last; top += BLOCK) {
                 int64_t rows = last - top < BLOCK ? last - top : BLOCK;
                 if (top == first || rows < BLOCK) shape_tiles(rows);
@@ -53,20 +53,16 @@ INLINE void multiply(int kind, const product *p, int64_t row, int64_t row_end, i
 }
 
 /* As sonant_multiply, for bfloat16: weights are (panels, depth / DEPTH, taps, DEPTH / 2, PANEL, 2). */
-PUBLIC void sonant_amx_multiply(const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
-    multiply(HALVES, p, row, row_end, panel, panel_end);
-}
+PUBLIC void sonant_amx_multiply(const void *call, const portion *own) { multiply(HALVES, call, area_of(call, own)); }
 
 /* The same for bytes and one tap: weights are (panels, depth / STRIP, STRIP / 4, PANEL, 4), signed ones. */
-PUBLIC void sonant_amx_multiply_bytes(const product *p, int64_t row, int64_t row_end, int64_t panel,
-                                      int64_t panel_end) {
-    multiply(BYTES, p, row, row_end, panel, panel_end);
+PUBLIC void sonant_amx_multiply_bytes(const void *call, const portion *own) {
+    multiply(BYTES, call, area_of(call, own));
 }
 
 /* The same for bfloat16 thrice: behind each strip of weights what it is off by, and likewise behind a row. */
-PUBLIC void sonant_amx_multiply_thrice(const product *p, int64_t row, int64_t row_end, int64_t panel,
-                                       int64_t panel_end) {
-    multiply(THRICE_HALVES, p, row, row_end, panel, panel_end);
+PUBLIC void sonant_amx_multiply_thrice(const void *call, const portion *own) {
+    multiply(THRICE_HALVES, call, area_of(call, own));
 }
 
 /* Bytes from step to step of what is dressed: one cache line more than it holds, else all steps share a set. */
@@ -77,11 +73,14 @@ PUBLIC int64_t sonant_amx_space(const convolution *c, int64_t steps) {
     return ((steps + c->dilation * (c->kernel - 1)) * apart(c) + 64) / 4;
 }
 
-/* The steps [row, row_end) of a convolution; moments as in add_moments. */
-PUBLIC void sonant_amx_convolve(const convolution *c, int64_t row, int64_t row_end, float *space, double *moments) {
+/* Some steps of a convolution. */
+PUBLIC void sonant_amx_convolve(const void *call, const portion *own) {
+    const convolution *c = call;
+    int64_t row = own->begin, row_end = own->end;
+    double *moments = c->moments + own->place * 2 * c->outputs;
     float sums[BLOCK][PANEL] __attribute__((aligned(64)));
     int64_t step = apart(c), before = c->dilation * (c->kernel - 1) / 2;
-    char *heard = (char *)(((uintptr_t)space + 63) / 64 * 64);
+    char *heard = (char *)(((uintptr_t)own->space + 63) / 64 * 64);
     for (int64_t t = row - before; t < row_end + before; t++) {
         uint16_t *to = (uint16_t *)(heard + (t - row + before) * step);
         if (t < 0 || t >= c->rows) {

@@ -7,24 +7,23 @@
 #include "amx.h"
 #include "products.h"
 
-/* Rows [row, row_end) of x, float32 or where so bfloat16, dressed: to bytes (rows, depth), with a scale for each.
-   Behind the channels are zeros, which meet weights of 0. Space for a row, up to a multiple of LANES. */
-PUBLIC void sonant_amx_frame_bytes(const void *x, int64_t halves, int64_t x_row, int64_t channels, const dress *how,
-                                   int64_t row, int64_t row_end, int64_t depth, float *space, uint8_t *to,
-                                   float *scales, int64_t zero) {
-    int64_t count = (channels + LANES - 1) / LANES * LANES;
-    for (; row < row_end; row++) {
+/* Rows to bytes. Behind the channels are zeros, which meet weights of 0. Space for a row, up to a multiple of LANES. */
+PUBLIC void sonant_amx_frame_bytes(const void *call, const portion *own) {
+    const framing *f = call;
+    int64_t channels = f->channels, count = (channels + LANES - 1) / LANES * LANES;
+    float *space = own->space;
+    for (int64_t row = own->begin; row < own->end; row++) {
         memset(space + channels, 0, (count - channels) * sizeof(float));
-        if (halves) {
-            const uint16_t *from = (const uint16_t *)x + row * x_row;
+        if (f->halves) {
+            const uint16_t *from = (const uint16_t *)f->x + row * f->x_row;
             for (int64_t i = 0; i < channels; i += LANES)
                 store(space + i, widened(from + i));
         } else
-            memcpy(space, (const float *)x + row * x_row, channels * sizeof(float));
-        if (how->scale || how->activation) dress_row(how, space, channels, count);
-        uint8_t *out = to + row * depth;
-        memset(out + depth - STRIP, 0, STRIP);
-        scales[row] = round_bytes(space, count, zero, (uint8_t *)space); /* behind what is read */
+            memcpy(space, (const float *)f->x + row * f->x_row, channels * sizeof(float));
+        if (f->how->scale || f->how->activation) dress_row(f->how, space, channels, count);
+        uint8_t *out = (uint8_t *)f->to + row * f->stride;
+        memset(out + f->stride - STRIP, 0, STRIP);
+        f->scales[row] = round_bytes(space, count, f->zero, (uint8_t *)space); /* behind what is read */
         memcpy(out, space, channels);
     }
 }

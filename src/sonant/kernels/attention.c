@@ -9,13 +9,14 @@
 
 #define QUERIES 48 /* at a time: 288 kB of scores to 1500 keys */
 
-/* Keys and values of the heads [head, head_end) as the products read them; space for a panel of keys. */
-PUBLIC void sonant_pack_heads(const attention *t, int64_t head, int64_t head_end, float *space) {
+/* Keys and values of some heads as the products read them; space for a panel of keys. */
+PUBLIC void sonant_pack_heads(const void *call, const portion *own) {
+    const attention *t = call;
     int64_t deep = even(t->size), panels = panels_of(t->keys_known), columns = panels_of(t->size);
-    for (; head < head_end; head++) {
+    for (int64_t head = own->begin; head < own->end; head++) {
         for (int64_t n = 0; n < panels; n++) {
             int64_t place = head * panels + n, keys = t->keys_known - n * PANEL < PANEL ? t->keys_known - n * PANEL : PANEL;
-            float *panel = t->packed_scales ? space : (float *)t->packed + place * deep * PANEL;
+            float *panel = t->packed_scales ? own->space : (float *)t->packed + place * deep * PANEL;
             memset(panel, 0, deep * PANEL * sizeof(float));
             for (int64_t j = 0; j < keys; j++) {
                 const float *key = t->keys + (n * PANEL + j) * t->key_row + head * t->size;
@@ -43,12 +44,13 @@ PUBLIC int64_t sonant_attend_space(const attention *t) {
     return QUERIES * PANEL * (panels_of(t->keys_known) + 2 * panels_of(t->size));
 }
 
-/* Blocks [block, block_end). */
-PUBLIC void sonant_attend(const attention *t, int64_t block, int64_t block_end, float *space) {
+/* Some blocks. */
+PUBLIC void sonant_attend(const void *call, const portion *own) {
+    const attention *t = call;
     int64_t blocks = (t->rows + QUERIES - 1) / QUERIES, deep = even(t->size);
     int64_t panels = panels_of(t->keys_known), columns = panels_of(t->size);
-    float *scores = space, *heard = scores + QUERIES * panels * PANEL, *asked = heard + QUERIES * columns * PANEL;
-    for (; block < block_end; block++) {
+    float *scores = own->space, *heard = scores + QUERIES * panels * PANEL, *asked = heard + QUERIES * columns * PANEL;
+    for (int64_t block = own->begin; block < own->end; block++) {
         int64_t head = block / blocks, first = block % blocks * QUERIES;
         int64_t rows = t->rows - first < QUERIES ? t->rows - first : QUERIES;
         float scales[QUERIES], sums[QUERIES];

@@ -20,24 +20,24 @@ class _Form:
     """How keys and values are packed, and what attends to them.
 
     Attributes:
-        functions: what their names begin with.
+        kernels: what their names begin with.
         together: numbers of a key that are multiplied together.
         keys: their type.
         values: theirs.
     """
 
-    functions: str
+    kernels: str
     together: int
     keys: type[np.generic]
     values: type[np.generic]
 
 
 FORMS: dict[Dtype, _Form] = {
-    "float32": _Form("sonant_", 2, np.float32, np.float32),
-    "int16": _Form("sonant_", 2, np.int16, np.float32),
-    "bfloat16": _Form("sonant_amx_", 32, np.uint16, np.uint16),
-    "bfloat16x3": _Form("sonant_", 2, np.float32, np.float32),
-    "int8": _Form("sonant_amx_", 32, np.uint16, np.uint16),  # bytes are for the products around it
+    "float32": _Form("", 2, np.float32, np.float32),
+    "int16": _Form("", 2, np.int16, np.float32),
+    "bfloat16": _Form("amx_", 32, np.uint16, np.uint16),
+    "bfloat16x3": _Form("", 2, np.float32, np.float32),
+    "int8": _Form("amx_", 32, np.uint16, np.uint16),  # bytes are for the products around it
 }
 
 
@@ -67,16 +67,7 @@ def attend(team: Team, queries: Floats, keys: Floats, values: Floats, heads: int
     apart, keys_apart = (one.strides[0] // one.itemsize for one in (queries, keys))
     given = Heads(*map(address, parts), rows, there, heads, size, apart, keys_apart, width)
     where = ctypes.addressof(given)
-    pack_heads, attend_blocks, room, blocks = (
-        getattr(functions, form.functions + name) for name in ("pack_heads", "attend", "attend_space", "attend_blocks")
-    )
-
-    def pack(member: int, begin: int, end: int) -> None:
-        pack_heads(where, begin, end, team.space(member, deep * panel).ctypes.data)
-
-    def work(member: int, begin: int, end: int) -> None:
-        attend_blocks(where, begin, end, team.space(member, room(where)).ctypes.data)
-
-    team.share(heads, 1, pack)
-    team.share(blocks(where), BLOCKS_AT_ONCE, work)
+    room, blocks = (getattr(functions, f"sonant_{form.kernels}attend_{name}")(where) for name in ("space", "blocks"))
+    team.call(f"{form.kernels}pack_heads", given, heads, 1, deep * panel)
+    team.call(f"{form.kernels}attend", given, blocks, BLOCKS_AT_ONCE, room)
     return out

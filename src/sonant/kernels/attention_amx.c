@@ -20,10 +20,11 @@ INLINE void round_halves(const float *from, int64_t size, float times, uint16_t 
 
 /* As sonant_pack_heads; keys become (key panels, deep / DEPTH, DEPTH / 2, PANEL, 2), values (size panels, keys / DEPTH,
    DEPTH / 2, PANEL, 2). Space for a row. */
-PUBLIC void sonant_amx_pack_heads(const attention *t, int64_t head, int64_t head_end, float *space) {
+PUBLIC void sonant_amx_pack_heads(const void *call, const portion *own) {
+    const attention *t = call;
     int64_t deep = deep_of(t), wide = wide_of(t);
-    uint16_t *row = (uint16_t *)space;
-    for (; head < head_end; head++) {
+    uint16_t *row = (uint16_t *)own->space;
+    for (int64_t head = own->begin; head < own->end; head++) {
         uint32_t *keys = (uint32_t *)t->packed + head * wide * deep / 2;
         uint32_t *values = (uint32_t *)t->packed_values + head * wide * deep / 2;
         memset(keys + (wide - PANEL) * deep / 2, 0, 2 * PANEL * deep);
@@ -122,16 +123,17 @@ PUBLIC int64_t sonant_amx_attend_space(const attention *t) { return halves_space
 /* Blocks of BLOCK rows, counted through all heads. */
 PUBLIC int64_t sonant_amx_attend_blocks(const attention *t) { return t->heads * ((t->rows + BLOCK - 1) / BLOCK); }
 
-/* Blocks [block, block_end). */
-PUBLIC void sonant_amx_attend(const attention *t, int64_t block, int64_t block_end, float *space) {
+/* Some blocks. */
+PUBLIC void sonant_amx_attend(const void *call, const portion *own) {
+    const attention *t = call;
     int64_t blocks = (t->rows + BLOCK - 1) / BLOCK, deep = deep_of(t), wide = wide_of(t);
-    for (; block < block_end; block++) {
+    for (int64_t block = own->begin; block < own->end; block++) {
         int64_t head = block / blocks, first = block % blocks * BLOCK;
         int64_t rows = t->rows - first < BLOCK ? t->rows - first : BLOCK;
         attend_halves(rows, t->queries + first * t->row + head * t->size, t->row, t->keys_known, t->size,
                       (const uint16_t *)t->packed + head * wide * deep,
                       (const uint16_t *)t->packed_values + head * wide * deep,
-                      t->out + first * t->out_row + head * t->size, t->out_row, space);
+                      t->out + first * t->out_row + head * t->size, t->out_row, own->space);
     }
 }
 #endif

@@ -24,6 +24,7 @@ SOURCES = (
     "attention.c",
     "attention_amx.c",
     "convolutions.c",
+    "crew.c",
     "decoder.c",
     "filling.c",
     "layers_amx.c",

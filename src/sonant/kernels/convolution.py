@@ -5,17 +5,16 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.kernels.library import Floats, Shape, address, wide
+from sonant.kernels.library import Adding, Floats, Norming, Shape, Summing, address, wide
 from sonant.kernels.panels import POINTS, Given, pack_amx, pack_points
 from sonant.kernels.team import Team
 
-__all__ = ["Convolution", "Moments", "moments"]
+__all__ = ["Convolution", "Moments", "add", "moments"]
 
 LONGEST = 31  # taps: a tile of 32 steps then gives two
 STEPS_AT_ONCE = 512  # on tiles: what they read stays in the second cache
@@ -23,35 +22,51 @@ FEWEST = 800  # taps times inputs: with fewer of them bfloat16 is faster tap by 
 TILES = 48  # at a time: planes of 2 to 4 MB, and a weight that is read serves so many
 TILES_IN_BLOCKS = 64  # the same in bfloat16, of which 32 are multiplied together
 ROWS_AT_ONCE = 4096
+ADDED_AT_ONCE = 2**20  # numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Mean and variance over the steps of each channel, (channels,) float64."""
+    """What an activation comes to over its steps.
 
-    mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
+    Attributes:
+        sums: (portions, 2, channels) float64, sums and sums of squares.
+        steps: their number.
+    """
 
-    @classmethod
-    def of_sums(cls, sums: Mapping[int, NDArray[np.float64]], steps: int) -> Moments:
-        """From sums and sums of squares, (2, channels), of ranges by their beginnings.
+    sums: NDArray[np.float64]
+    steps: int
 
-        Added up in the order of time, so that not a bit depends on which thread was first.
+    def norm(self, team: Team, eps: Floats, scale: Floats, shift: Floats, out: Floats) -> None:
+        """The activation's instance normalisation, then scale and shift, as a factor and a summand for each channel.
+
+        Args:
+            team: whose kernels are used.
+            eps: (1,) or (C,), C the channels that are no filling.
+            scale: (C,).
+            shift: (C,).
+            out: (2 or more, C or more), whose first two rows are written to.
         """
-        mean, square = np.sum([sums[begin] for begin in sorted(sums)], axis=0) / steps
-        return cls(mean, np.maximum(square - mean * mean, 0))
+        (portions, _, width), channels = self.sums.shape, len(scale)
+        sizes = portions, width, channels, self.steps, int(len(eps) > 1)
+        given = Norming(*map(address, (self.sums, eps, scale, shift, out[0], out[1])), *sizes)
+        team.library.functions.sonant_norm(ctypes.addressof(given))
 
 
 def moments(team: Team, x: Floats) -> Moments:
     """Of (T, channels), channels being whole panels."""
-    sums: dict[int, NDArray[np.float64]] = {}
+    sums = np.zeros((team.portions(len(x), ROWS_AT_ONCE), 2, x.shape[1]))
+    team.call("moments", Summing(address(x), address(sums), x.shape[1]), len(x), ROWS_AT_ONCE)
+    return Moments(sums, len(x))
 
-    def work(_member: int, begin: int, end: int) -> None:
-        sums[begin] = np.zeros((2, x.shape[1]))
-        team.library.functions.sonant_moments(x.ctypes.data, x.shape[1], begin, end, sums[begin].ctypes.data)
 
-    team.share(len(x), ROWS_AT_ONCE, work)
-    return Moments.of_sums(sums, len(x))
+def add(team: Team, first: Floats, second: Floats, out: Floats) -> None:
+    """Their sum, of (T, channels), channels being whole panels; out may be either."""
+    assert first.flags.c_contiguous
+    assert second.flags.c_contiguous
+    assert out.flags.c_contiguous
+    lanes = team.library.panel // 2
+    team.call("add", Adding(*map(address, (first, second, out))), out.size // lanes, ADDED_AT_ONCE // lanes)
 
 
 class Convolution:
@@ -92,6 +107,7 @@ class Convolution:
         else:  # last tap first: a product of polynomials
             given = Given(taps[::-1], factors)
             self.weights, self.scales = pack_points(team, given, _roots(kernel), self.inputs, panels)
+        self.own = tuple(map(address, (self.weights, self.scales, self.bias)))
 
     def __call__(self, x: Floats, dress: Floats, out: Floats, residual: Floats | None = None) -> Moments:
         """Dress, activate, convolve; what comes out is in ``out``, and its moments are returned.
@@ -103,9 +119,13 @@ class Convolution:
             residual: (T, outputs) to add; may be ``out``.
         """
         functions = self.team.library.functions
-        parts = (x, dress, self.weights, self.scales, self.bias, residual, out)
         given = Shape(
-            *map(address, parts),
+            address(x),
+            address(dress),
+            *self.own,
+            address(residual),
+            address(out),
+            None,
             len(x),
             self.inputs,
             self.outputs,
@@ -115,21 +135,17 @@ class Convolution:
         )
         where = ctypes.addressof(given)
         if self.by_taps:
-            room, convolve = functions.sonant_amx_space, functions.sonant_amx_convolve
+            kernel, room = "amx_convolve", functions.sonant_amx_space
             total, most = len(x), STEPS_AT_ONCE
         else:
-            room, convolve = functions.sonant_space, functions.sonant_convolve
+            kernel, room = "convolve", functions.sonant_space
             most = TILES_IN_BLOCKS if self.team.dtype == "bfloat16" else TILES
             total = functions.sonant_tiles(where)
-        sums: dict[int, NDArray[np.float64]] = {}
-
-        def work(member: int, begin: int, end: int) -> None:
-            space = self.team.space(member, room(where, end - begin))
-            sums[begin] = np.zeros((2, self.outputs))
-            convolve(where, begin, end, space.ctypes.data, sums[begin].ctypes.data)
-
-        self.team.share(total, most, work)
-        return Moments.of_sums(sums, len(x))
+        portions = self.team.portions(total, most)
+        sums = np.zeros((portions, 2, self.outputs))
+        given.moments = address(sums)
+        self.team.call(kernel, given, total, most, room(where, -(-total // portions)) if portions else 0)
+        return Moments(sums, len(x))
 
 
 def _roots(kernel: int) -> Floats:

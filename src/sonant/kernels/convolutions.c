@@ -19,10 +19,20 @@ typedef struct {
     vec re, im;
 } complex;
 
-/* add_moments of rows [row, row_end) of x (rows, channels). */
-PUBLIC void sonant_moments(const float *x, int64_t channels, int64_t row, int64_t row_end, double *moments) {
-    for (; row < row_end; row += STEPS) {
-        int count = row_end - row < STEPS ? (int)(row_end - row) : STEPS;
+typedef struct {
+    const float *x;  /* (rows, channels) */
+    double *moments; /* (portions, 2, channels) */
+    int64_t channels;
+} summing;
+
+/* add_moments of rows. */
+PUBLIC void sonant_moments(const void *call, const portion *own) {
+    const summing *s = call;
+    const float *x = s->x;
+    double *moments = s->moments + own->place * 2 * s->channels;
+    int64_t channels = s->channels;
+    for (int64_t row = own->begin; row < own->end; row += STEPS) {
+        int count = own->end - row < STEPS ? (int)(own->end - row) : STEPS;
         for (int64_t c = 0; c < channels; c += LANES) {
             const float *from = x + row * channels + c;
             vec pivot = load(from), sum = {0}, square = {0};
@@ -144,6 +154,41 @@ static void interpolate(const convolution *c, const float *planes, int64_t plane
     }
 }
 
+typedef struct {
+    const double *moments;             /* (portions, 2, width) */
+    const float *eps, *scale, *shift;  /* (channels), eps of one number where it is the same for all */
+    float *factors, *summands;         /* (channels) */
+    int64_t portions, width, channels, steps, eps_step;
+} norming;
+
+/* An instance normalisation and the scale and shift behind it as one factor and one summand for each channel. Portions
+   are added up in their order, so that not a bit depends on which thread was first. */
+PUBLIC void sonant_norm(const norming *n) {
+    for (int64_t c = 0; c < n->channels; c++) {
+        double sum = 0, square = 0;
+        for (int64_t p = 0; p < n->portions; p++) {
+            sum += n->moments[2 * p * n->width + c];
+            square += n->moments[(2 * p + 1) * n->width + c];
+        }
+        double mean = sum / n->steps, variance = square / n->steps - mean * mean;
+        double factor = n->scale[c] / __builtin_sqrt((variance > 0 ? variance : 0 * variance) + n->eps[c * n->eps_step]);
+        n->factors[c] = (float)factor;
+        n->summands[c] = (float)(n->shift[c] - mean * factor);
+    }
+}
+
+typedef struct {
+    const float *first, *second;
+    float *out; /* may be either */
+} adding;
+
+/* The sum of two activations, some registers of it. */
+PUBLIC void sonant_add(const void *call, const portion *own) {
+    const adding *a = call;
+    for (int64_t i = own->begin * LANES; i < own->end * LANES; i += LANES)
+        store(a->out + i, load(a->first + i) + load(a->second + i));
+}
+
 /* Steps of one residue modulo the dilation are a convolution without one. */
 static int64_t tiles_of(const convolution *c, int64_t residue) {
     int64_t steps = (c->rows - residue + c->dilation - 1) / c->dilation, fresh = STEPS + 1 - c->kernel;
@@ -170,11 +215,13 @@ PUBLIC int64_t sonant_space(const convolution *c, int64_t tiles) {
     return out + (c->scales ? in / 2 + POINTS * 3 * (apart(1, c->inputs) + tiles) : in);
 }
 
-/* Tiles [tile, tile_end); moments as in add_moments. */
-PUBLIC void sonant_convolve(const convolution *c, int64_t tile, int64_t tile_end, float *space, double *moments) {
-    int64_t tiles = tile_end - tile, fresh = STEPS + 1 - c->kernel;
+/* Some tiles. */
+PUBLIC void sonant_convolve(const void *call, const portion *own) {
+    const convolution *c = call;
+    int64_t tile = own->begin, tiles = own->end - tile, fresh = STEPS + 1 - c->kernel;
     int64_t in_plane = apart(filled(c, tiles), c->inputs), out_plane = apart(filled(c, tiles), c->outputs), one = apart(1, c->inputs);
-    float *out = space, *common = out + 2 * POINTS * out_plane, *in = common + tiles * PANEL;
+    double *moments = c->moments + own->place * 2 * c->outputs;
+    float *out = own->space, *common = out + 2 * POINTS * out_plane, *in = common + tiles * PANEL;
     float *scales = in + 3 * POINTS * in_plane / 2, *exact = scales + 3 * POINTS * tiles; /* in whole numbers only */
     int16_t *whole = (int16_t *)in;
     uint16_t *lines = (uint16_t *)(((uintptr_t)in + 63) / 64 * 64); /* in bfloat16 */

@@ -13,6 +13,7 @@ typedef struct {
     const float *bias;     /* (outputs) or none */
     const float *residual; /* (rows, outputs), added; or none. May be out */
     float *out;            /* (rows, outputs) */
+    double *moments;       /* (portions, 2, outputs), as add_moments has them */
     int64_t rows, inputs, outputs, kernel, dilation;
     int64_t halves; /* weights at the points are in bfloat16, for tiles */
 } convolution;

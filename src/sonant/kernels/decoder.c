@@ -50,6 +50,7 @@ typedef struct {
     const float *value_scales;  /* (windows, layers, heads, frames) */
     float *queries;             /* (layers, rows, width) of the cross-attention; or none */
     float *logits;              /* (sequences or rows, panels x PANEL) */
+    const decoder *network;
     int64_t sequences, tokens, past, beams, every; /* every token's logits, or those of each sequence's last one */
     crew together;
 } step;
@@ -398,7 +399,8 @@ static void attend_window(const member *m, int64_t layer, int64_t window, int64_
 /* ---- a step ---- */
 
 /* Floats of space that a thread needs. */
-PUBLIC int64_t sonant_decode_space(const decoder *d, const step *s) {
+PUBLIC int64_t sonant_decode_space(const step *s) {
+    const decoder *d = s->network;
     int64_t rows = s->sequences * s->tokens, deepest = d->width > d->inner ? d->width : d->inner;
     int64_t products = deepest + rows + 16 + rows * deepest / 2 + deepest * PANEL / 2;
     int64_t before = panels_of(d->longest) * PANEL;
@@ -415,8 +417,10 @@ PUBLIC int64_t sonant_decode_space(const decoder *d, const step *s) {
 PUBLIC int64_t sonant_decode_phases(const decoder *d) { return PHASES_A_LAYER * d->layers + 1; }
 
 /* A step, together with the other members. */
-PUBLIC void sonant_decode(const decoder *d, const step *s, float *space) {
-    member own = {d, s, s->together, space}, *m = &own;
+PUBLIC void sonant_decode(const void *call, const portion *own) {
+    const step *s = call;
+    const decoder *d = s->network;
+    member self = {d, s, s->together, own->space}, *m = &self;
     int64_t rows = s->sequences * s->tokens, width = d->width;
     const matrix *w = d->matrices;
     const float *norm = d->norms;

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.kernels.library import Floats, Matrix, Network, Step, address, aligned, place, wide
+from sonant.kernels.library import Floats, Matrix, Network, Step, Window, address, aligned, place, wide
 from sonant.kernels.team import Team
 
 __all__ = ["Cross", "Decoder", "Narrow", "Rows", "Sizes", "Told"]
@@ -112,10 +112,9 @@ class Cross:
         heads, frames, size = keys.shape
         assert keys.strides == values.strides
         steps = [step // keys.itemsize for step in keys.strides[:2]]
-        given = keys.ctypes.data, values.ctypes.data, *steps, frames, size
         to = [part[window, layer].ctypes.data for part in self.parts]
-        pack = team.library.functions.sonant_pack_window
-        team.share(heads, 1, lambda _, begin, end: pack(*given, begin, end, *to))
+        given = Window(keys.ctypes.data, values.ctypes.data, *to, *steps, frames, size)
+        team.call("pack_window", given, heads, 1)
 
     def picked(self, windows: Sequence[int]) -> Cross:
         """Some windows; a run of them is shared, others are copied."""
@@ -180,9 +179,7 @@ class Decoder:
         room.counters[:] = 0
         given = room.given
         given.past, given.every, given.logits, given.queries = past, every, place(logits), address(queries)
-        network, where = ctypes.addressof(self.network), ctypes.addressof(given)
-        decode, space = self.team.library.functions.sonant_decode, self.team.space
-        self.team.together(lambda member: decode(network, where, place(space(member, room.floats))))
+        self.team.together("decode", given, room.floats)
         told.length += tokens
         told.lines[:, past : told.length] = told.own
         return logits
@@ -235,6 +232,6 @@ class Room:
         own = (self.hidden, self.asked, self.heard, self.inner, told.cache, told.lines, *told.cross.parts)
         numbers = sequences, tokens, 0, told.beams, 0, decoder.team.size
         counting = address(self.counters), address(self.counters[-1:])
-        self.given = Step(*map(address, own), None, None, *numbers, *counting)
-        network, where = ctypes.addressof(decoder.network), ctypes.addressof(self.given)
-        self.floats = int(decoder.team.library.functions.sonant_decode_space(network, where))
+        network = ctypes.addressof(decoder.network)
+        self.given = Step(*map(address, own), None, None, network, *numbers, *counting)
+        self.floats = int(decoder.team.library.functions.sonant_decode_space(ctypes.addressof(self.given)))

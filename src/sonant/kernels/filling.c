@@ -15,9 +15,9 @@ typedef struct {
     int64_t made_row, width;       /* a multiple of LANES */
 } filling;
 
-/* Rows [row, row_end). */
-PUBLIC void sonant_fill(const filling *f, int64_t row, int64_t row_end) {
-    for (; row < row_end; row++) {
+PUBLIC void sonant_fill(const void *call, const portion *own) {
+    const filling *f = call;
+    for (int64_t row = own->begin; row < own->end; row++) {
         int64_t before = f->before[row], after = f->after[row];
         const float *first = f->made + before * f->made_row, *last = f->made + after * f->made_row;
         float *out = f->out + row * f->width, share = f->shares[row];
@@ -25,11 +25,11 @@ PUBLIC void sonant_fill(const filling *f, int64_t row, int64_t row_end) {
             memcpy(out, first, f->width * sizeof(float));
             continue;
         }
-        const uint16_t *own = f->usual + row * f->width, *left = f->usual + f->places[before] * f->width;
+        const uint16_t *usual = f->usual + row * f->width, *left = f->usual + f->places[before] * f->width;
         const uint16_t *right = f->usual + f->places[after] * f->width;
         for (int64_t i = 0; i < f->width; i += LANES) {
             vec more = load(first + i) - load_float16(left + i), less = load(last + i) - load_float16(right + i);
-            store(out + i, load_float16(own + i) + more + (less - more) * share);
+            store(out + i, load_float16(usual + i) + more + (less - more) * share);
         }
     }
 }

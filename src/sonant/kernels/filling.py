@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +61,5 @@ def fill(team: Team, made: Floats, usual: NDArray[np.float16], neighbours: Neigh
     assert not made.shape[1] % 16
     parts: list[NDArray[Any]] = [made, usual, neighbours.places, neighbours.before, neighbours.after, neighbours.shares]
     given = Filling(*map(address, [*parts, out]), made.strides[0] // made.itemsize, made.shape[1])
-    where, kernel = ctypes.addressof(given), team.library.functions.sonant_fill
-    team.share(len(out), ROWS_AT_ONCE, lambda _, begin, end: kernel(where, begin, end))
+    team.call("fill", given, len(out), ROWS_AT_ONCE)
     return out

@@ -40,6 +40,7 @@ typedef struct {
     float *hidden;              /* (rows, width), in place */
     uint16_t *queries, *heard;  /* (rows, width) in bfloat16 */
     uint16_t *keys, *values;    /* as sonant_amx_pack_heads leaves them */
+    const stack *layers;
     int64_t rows, slab;         /* a slab's rows are a multiple of BLOCK */
     crew together;
 } run;
@@ -222,7 +223,8 @@ INLINE int64_t longest(const stack *k) { return k->width > k->part ? k->width : 
 INLINE int64_t apart(const stack *k) { return (2 * k->width > k->part ? 2 * k->width : k->part) + STRIP; }
 
 /* Floats of space that a thread needs. */
-PUBLIC int64_t sonant_amx_layers_space(const stack *k, const run *s) {
+PUBLIC int64_t sonant_amx_layers_space(const run *s) {
+    const stack *k = s->layers;
     int64_t own = s->slab * (2 * apart(k) / 4 + (k->part + DEPTH) / 2 + 2) + longest(k) + 16;
     return own > halves_space(k->size) ? own : halves_space(k->size);
 }
@@ -231,8 +233,10 @@ PUBLIC int64_t sonant_amx_layers_space(const stack *k, const run *s) {
 PUBLIC int64_t sonant_amx_layers_phases(const stack *k) { return 2 * k->layers + 1; }
 
 /* The layers, together with the other members. */
-PUBLIC void sonant_amx_layers(const stack *k, const run *s, float *space) {
-    char *start = (char *)(((uintptr_t)space + 63) / 64 * 64);
+PUBLIC void sonant_amx_layers(const void *call, const portion *own) {
+    const run *s = call;
+    const stack *k = s->layers;
+    char *start = (char *)(((uintptr_t)own->space + 63) / 64 * 64);
     member m = {.k = k, .s = s, .all = s->together, .normed = start, .step = apart(k), .inner_row = k->part + DEPTH};
     m.bytes = m.normed + s->slab * m.step;
     m.inner = (uint16_t *)(m.bytes + s->slab * m.step);
@@ -241,9 +245,9 @@ PUBLIC void sonant_amx_layers(const stack *k, const run *s, float *space) {
     unsigned int rounding = _mm_getcsr();
     _mm_setcsr(rounding | 0x8040); /* what is next to nothing is nothing: powers of two would be slow */
     if (k->whole)
-        all_layers(BYTES, &m, space);
+        all_layers(BYTES, &m, own->space);
     else
-        all_layers(HALVES, &m, space);
+        all_layers(HALVES, &m, own->space);
     _tile_release();
     _mm_setcsr(rounding);
 }

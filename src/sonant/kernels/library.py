@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,14 +17,18 @@ from sonant.errors import MissingExtra
 from sonant.kernels import build
 
 __all__ = [
+    "Adding",
+    "Desk",
     "Dressed",
     "Dtype",
     "Filling",
     "Floats",
+    "Framing",
     "Heads",
     "Library",
     "Matrix",
     "Network",
+    "Norming",
     "Recurrence",
     "Rows",
     "Run",
@@ -31,7 +36,9 @@ __all__ = [
     "Stack",
     "Step",
     "Stored",
+    "Summing",
     "Tiled",
+    "Window",
     "address",
     "aligned",
     "open_file",
@@ -46,15 +53,82 @@ Dtype = Literal["float32", "int16", "bfloat16", "bfloat16x3", "int8"]
 INT = ctypes.c_int64
 POINTER = ctypes.c_void_p
 LINE = 64  # bytes
+SHARED = (
+    "add",
+    "attend",
+    "convolve",
+    "decode",
+    "fill",
+    "frame",
+    "moments",
+    "multiply",
+    "pack_heads",
+    "pack_window",
+    "recur",
+)
+SHARED_TILES = (
+    "amx_attend",
+    "amx_convolve",
+    "amx_frame_bytes",
+    "amx_layers",
+    "amx_multiply",
+    "amx_multiply_bytes",
+    "amx_multiply_thrice",
+    "amx_pack_heads",
+)
+
+
+class Desk(ctypes.Structure):
+    """``desk`` of crew.c, with what it points to.
+
+    Attributes:
+        there: (members,) int64, whether each looks out for calls.
+        rooms: addresses of the members' spaces.
+    """
+
+    _fields_ = (
+        *((name, POINTER) for name in ("kernel", "given")),
+        *((name, INT) for name in ("total", "portions")),
+        *((name, POINTER) for name in ("spaces", "present")),
+        ("dismissed", INT),
+        *((name, INT * 9) for name in ("number", "next", "inside")),
+    )
+
+    def __init__(self, members: int) -> None:
+        super().__init__()
+        self.there, self.rooms = np.zeros(members, np.int64), (POINTER * members)()
+        self.present, self.spaces = self.there.ctypes.data, ctypes.addressof(self.rooms)
+        self.where = ctypes.addressof(self)
 
 
 class Shape(ctypes.Structure):
     """``convolution`` of convolutions.c; pointers are addresses of arrays that the caller keeps."""
 
     _fields_ = (
-        *((name, POINTER) for name in ("x", "dress", "weights", "scales", "bias", "residual", "out")),
+        *((name, POINTER) for name in ("x", "dress", "weights", "scales", "bias", "residual", "out", "moments")),
         *((name, INT) for name in ("rows", "inputs", "outputs", "kernel", "dilation", "halves")),
     )
+
+
+class Summing(ctypes.Structure):
+    """``summing`` of convolutions.c."""
+
+    _fields_ = (("x", POINTER), ("moments", POINTER), ("channels", INT))
+
+
+class Norming(ctypes.Structure):
+    """``norming`` of convolutions.c."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("moments", "eps", "scale", "shift", "factors", "summands")),
+        *((name, INT) for name in ("portions", "width", "channels", "steps", "eps_step")),
+    )
+
+
+class Adding(ctypes.Structure):
+    """``adding`` of convolutions.c."""
+
+    _fields_ = tuple((name, POINTER) for name in ("first", "second", "out"))
 
 
 class Rows(ctypes.Structure):
@@ -66,6 +140,7 @@ class Rows(ctypes.Structure):
         ("weight_sums", POINTER),
         ("zero", INT),
         ("gelu", POINTER),
+        *((name, INT) for name in ("rows", "by_panels")),
     )
 
 
@@ -76,6 +151,15 @@ class Dressed(ctypes.Structure):
         *((name, POINTER) for name in ("scale", "shift")),
         *((name, ctypes.c_float) for name in ("epsilon", "slope")),
         ("activation", ctypes.c_int32),
+    )
+
+
+class Framing(ctypes.Structure):
+    """``framing`` of products.h."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("x", "how", "to", "scales")),
+        *((name, INT) for name in ("x_row", "channels", "kind", "stride", "halves", "zero")),
     )
 
 
@@ -137,10 +221,19 @@ class Step(ctypes.Structure):
 
     _fields_ = (
         *((name, POINTER) for name in ("hidden", "asked", "heard", "inner", "cache", "lines")),
-        *((name, POINTER) for name in ("keys", "key_scales", "values", "value_scales", "queries", "logits")),
+        *((name, POINTER) for name in ("keys", "key_scales", "values", "value_scales", "queries", "logits", "network")),
         *((name, INT) for name in ("sequences", "tokens", "past", "beams", "every", "members")),
         *((name, POINTER) for name in ("next", "arrived")),
         ("phase", INT),
+    )
+
+
+class Window(ctypes.Structure):
+    """``window`` of packing.c."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("keys", "values", "to_keys", "key_scales", "to_values", "value_scales")),
+        *((name, INT) for name in ("head_step", "frame_step", "frames", "size")),
     )
 
 
@@ -167,7 +260,7 @@ class Run(ctypes.Structure):
     """``run`` of layers_amx.c."""
 
     _fields_ = (
-        *((name, POINTER) for name in ("hidden", "queries", "heard", "keys", "values")),
+        *((name, POINTER) for name in ("hidden", "queries", "heard", "keys", "values", "layers")),
         *((name, INT) for name in ("rows", "slab", "members")),
         *((name, POINTER) for name in ("next", "arrived")),
         ("phase", INT),
@@ -183,12 +276,14 @@ class Library:
         panel: counts of channels are multiples of it.
         dtypes: of products that it has, where they are faster than float32's.
         functions: the shared library.
+        kernels: addresses of what threads share (``vectors.h``), by name.
     """
 
     level: str
     panel: int
     dtypes: frozenset[Dtype]
     functions: ctypes.CDLL
+    kernels: Mapping[str, int]
 
 
 def address(array: NDArray[Any] | None) -> int | None:
@@ -236,25 +331,18 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_source.restype = ctypes.c_char_p
     if functions.sonant_source().decode() != build.digest():
         raise MissingExtra(f"sonant's kernels for {level} were compiled from another source; {again}")
-    functions.sonant_frame.argtypes = [POINTER, INT, INT, POINTER, INT, INT, POINTER, INT, POINTER, INT, POINTER]
-    functions.sonant_pack_heads.argtypes = functions.sonant_attend.argtypes = [POINTER, INT, INT, POINTER]
+    functions.sonant_begin.argtypes = functions.sonant_finish.argtypes = [POINTER]
+    functions.sonant_help.argtypes = [POINTER, INT]
     functions.sonant_attend_space.argtypes = [POINTER]
     functions.sonant_pack_matrix.argtypes = [POINTER, *[INT] * 5, POINTER, POINTER]
     functions.sonant_pack_points.argtypes = [POINTER, POINTER, *[INT] * 5, POINTER, POINTER, POINTER]
     functions.sonant_pack_points_space.argtypes = [POINTER, INT]
-    functions.sonant_multiply.argtypes = [POINTER, INT, INT, INT, INT]
-    functions.sonant_moments.argtypes = [POINTER, INT, INT, INT, POINTER]
-    functions.sonant_convolve.argtypes = [POINTER, INT, INT, POINTER, POINTER]
-    functions.sonant_tiles.argtypes = [POINTER]
+    functions.sonant_tiles.argtypes = functions.sonant_norm.argtypes = [POINTER]
     functions.sonant_rank.argtypes = [POINTER, *[INT] * 4, POINTER, POINTER]
-    functions.sonant_fill.argtypes = [POINTER, INT, INT]
-    functions.sonant_recur.argtypes = [POINTER, INT, INT]
     functions.sonant_space.argtypes = [POINTER, INT]
     functions.sonant_attend_blocks.argtypes = [POINTER]
-    functions.sonant_decode.argtypes = [POINTER, POINTER, POINTER]
-    functions.sonant_decode_phases.argtypes, functions.sonant_decode_space.argtypes = [POINTER], [POINTER, POINTER]
+    functions.sonant_decode_phases.argtypes = functions.sonant_decode_space.argtypes = [POINTER]
     functions.sonant_pack_rows.argtypes = [POINTER, *[INT] * 6, ctypes.c_float, POINTER, POINTER, POINTER]
-    functions.sonant_pack_window.argtypes = [POINTER, POINTER, *[INT] * 6, *[POINTER] * 4]
     counts = (
         "tiles",
         "space",
@@ -278,28 +366,22 @@ def open_file(path: Path, level: str) -> Library:
         "int8": tiles,
     }
     dtypes = frozenset(dtype for dtype, there in has.items() if there)
-    return Library(level, int(functions.sonant_panel()), dtypes, functions)
+    names = (*SHARED, *SHARED_TILES) if tiles else SHARED
+    kernels = {name: ctypes.cast(functions[f"sonant_{name}"], POINTER).value or 0 for name in names}
+    return Library(level, int(functions.sonant_panel()), dtypes, functions, kernels)
 
 
 def _has_amx(functions: ctypes.CDLL) -> bool:
     """Whether amx.c was compiled, and its tiles may be used."""
     if not hasattr(functions, "sonant_amx_allowed"):
         return False
-    functions.sonant_amx_multiply.argtypes = functions.sonant_multiply.argtypes
-    functions.sonant_amx_multiply_thrice.argtypes = functions.sonant_multiply.argtypes
-    functions.sonant_amx_multiply_bytes.argtypes = functions.sonant_multiply.argtypes
-    functions.sonant_amx_frame_bytes.argtypes = [POINTER, *[INT] * 3, POINTER, *[INT] * 3, *[POINTER] * 3, INT]
     functions.sonant_amx_pack_bytes.argtypes = [POINTER, *[INT] * 6, *[POINTER] * 3]
-    functions.sonant_amx_convolve.argtypes = functions.sonant_convolve.argtypes
-    functions.sonant_amx_pack_heads.argtypes = functions.sonant_pack_heads.argtypes
-    functions.sonant_amx_attend.argtypes = functions.sonant_attend.argtypes
     for name in ("blocks", "space"):
         function = getattr(functions, f"sonant_amx_attend_{name}")
         function.argtypes, function.restype = [POINTER], INT
     functions.sonant_amx_pack_rows.argtypes = [POINTER, *[INT] * 6, POINTER]
     functions.sonant_amx_pack.argtypes = [POINTER, *[INT] * 4, POINTER]
-    functions.sonant_amx_layers.argtypes = [POINTER, POINTER, POINTER]
-    functions.sonant_amx_layers_space.argtypes, functions.sonant_amx_layers_phases.argtypes = [POINTER] * 2, [POINTER]
+    functions.sonant_amx_layers_space.argtypes = functions.sonant_amx_layers_phases.argtypes = [POINTER]
     functions.sonant_amx_layers_space.restype = functions.sonant_amx_layers_phases.restype = INT
     functions.sonant_amx_space.argtypes = [POINTER, INT]
     functions.sonant_amx_space.restype = functions.sonant_amx_allowed.restype = INT

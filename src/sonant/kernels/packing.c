@@ -53,16 +53,25 @@ PUBLIC void sonant_pack_rows(const void *from, int64_t kind, int64_t inputs, int
     }
 }
 
-/* Keys and values of the heads [head, head_end) of a layer and window: frame f of head h begins at h head_step +
-   f frame_step. See step for what is made; no number makes its scale none. */
-PUBLIC void sonant_pack_window(const float *keys, const float *values, int64_t head_step, int64_t frame_step,
-                               int64_t frames, int64_t size, int64_t head, int64_t head_end, int8_t *to_keys,
-                               float *key_scales, int8_t *to_values, float *value_scales) {
+typedef struct {
+    const float *keys, *values; /* of a layer and window: frame f of head h begins at h head_step + f frame_step */
+    int8_t *to_keys;            /* these four as step has them */
+    float *key_scales;
+    int8_t *to_values;
+    float *value_scales;
+    int64_t head_step, frame_step, frames, size;
+} window;
+
+/* Keys and values of some heads. No number makes its scale none. */
+PUBLIC void sonant_pack_window(const void *call, const portion *own) {
+    const window *w = call;
+    int64_t frames = w->frames, size = w->size, head_step = w->head_step, frame_step = w->frame_step;
+    float *key_scales = w->key_scales, *value_scales = w->value_scales;
     int64_t panels = panels_of(frames), columns = panels_of(size), deep = even(size);
-    for (; head < head_end; head++) {
-        const float *own_keys = keys + head * head_step, *own_values = values + head * head_step;
-        int8_t *key_panels = to_keys + head * panels * deep * PANEL, bytes[LANES];
-        int8_t *value_panels = to_values + head * columns * frames * PANEL;
+    for (int64_t head = own->begin; head < own->end; head++) {
+        const float *own_keys = w->keys + head * head_step, *own_values = w->values + head * head_step;
+        int8_t *key_panels = w->to_keys + head * panels * deep * PANEL, bytes[LANES];
+        int8_t *value_panels = w->to_values + head * columns * frames * PANEL;
         memset(key_panels + (panels - 1) * deep * PANEL, 0, deep * PANEL);
         for (int64_t i = 0; i < size; i += LANES) {
             int64_t some = size - i < LANES ? size - i : LANES;

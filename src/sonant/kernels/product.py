@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sonant.kernels.library import Dressed, Dtype, Floats, Rows, address, aligned, wide
+from sonant.kernels.library import Dressed, Dtype, Floats, Framing, Rows, address, aligned, wide
 from sonant.kernels.panels import TOGETHER, Given, pack, pack_amx, pack_bytes, pack_rows
 from sonant.kernels.team import Team
 
@@ -32,11 +32,11 @@ STORED: dict[Dtype, type[np.generic]] = {
     "int8": np.uint8,
 }
 MULTIPLIES: dict[Dtype, str] = {
-    "float32": "sonant_multiply",
-    "int16": "sonant_multiply",
-    "bfloat16": "sonant_amx_multiply",
-    "bfloat16x3": "sonant_amx_multiply_thrice",
-    "int8": "sonant_amx_multiply_bytes",
+    "float32": "multiply",
+    "int16": "multiply",
+    "bfloat16": "amx_multiply",
+    "bfloat16x3": "amx_multiply_thrice",
+    "int8": "amx_multiply_bytes",
 }
 FRAMED: dict[Dtype, int] = {"float32": 0, "int16": 1, "bfloat16": 2, "bfloat16x3": 3}  # kinds of products.c
 GELU_WITHIN: tuple[Dtype, ...] = ("bfloat16", "int8")  # where a product on tiles ends with GELU, at no cost
@@ -133,6 +133,7 @@ class Product:
                 self.weights = pack_rows(team, rows, self.depth)
         self.bias = np.zeros(self.width, np.float32)
         self.bias[:outputs] = 0 if bias is None else bias
+        self.own = tuple(map(address, (self.weights, self.scales, self.bias, self.sums)))
 
     def __call__(
         self,
@@ -180,16 +181,15 @@ class Product:
         """Rows to ``out``, or, where that is for bfloat16's bits, their GELU."""
         rows, panels = len(out), self.width // self.team.library.panel
         made, gelu = (None, out) if out.dtype == np.uint16 else (out, None)
-        parts = (steps.numbers, steps.scales, self.weights, self.scales, self.bias, made)
+        weights, scales, bias, sums = self.own
+        parts = address(steps.numbers), address(steps.scales), weights, scales, bias, address(made)
         layout = stride, self.taps, self.depth, panels, out.strides[0] // out.itemsize, int(more)
-        given = Rows(*map(address, parts), *layout, address(self.sums), steps.zero, address(gelu))
-        where = ctypes.addressof(given)
-        multiply = getattr(self.team.library.functions, MULTIPLIES[self.team.dtype])
         most = ROWS_AT_ONCE[self.team.dtype]
-        if rows >= 2 * self.team.size * most:
-            self.team.share(rows, most, lambda _, begin, end: multiply(where, begin, end, 0, panels))
-        else:  # each member reads its own part of the weights
-            self.team.share(panels, panels, lambda _, begin, end: multiply(where, 0, rows, begin, end))
+        by_panels = rows < 2 * self.team.size * most  # each member reads its own part of the weights
+        rest = sums, steps.zero, address(gelu), rows, int(by_panels)
+        given = Rows(*parts, *layout, *rest)
+        total, most = (panels, panels) if by_panels else (rows, most)
+        self.team.call(MULTIPLIES[self.team.dtype], given, total, most)
 
 
 def frame(team: Team, x: Floats, dress: Dress = PLAIN, pad: tuple[int, int] = (0, 0)) -> Steps:
@@ -228,14 +228,9 @@ def _dress_to(
     channels = x.shape[1]
     assert channels == 1 or x.strides[1] == x.itemsize
     how, held = dress.given()
-    given = x.ctypes.data, x.strides[0] // x.itemsize, channels, ctypes.addressof(how)
-    made = FRAMED[dtype], out.ctypes.data, out.shape[1], address(scales)
-    kernel, floats = team.library.functions.sonant_frame, wide(channels, MOST_LANES)
-
-    def work(member: int, begin: int, end: int) -> None:
-        kernel(*given, begin, end, team.space(member, floats).ctypes.data, *made)
-
-    team.share(len(x), FRAMED_AT_ONCE, work)
+    sizes = x.strides[0] // x.itemsize, channels, FRAMED[dtype], out.shape[1], 0, 0
+    given = Framing(x.ctypes.data, ctypes.addressof(how), out.ctypes.data, address(scales), *sizes)
+    team.call("frame", given, len(x), FRAMED_AT_ONCE, wide(channels, MOST_LANES))
     del held
 
 
@@ -245,13 +240,8 @@ def _to_bytes(team: Team, x: NDArray[Any], dress: Dress, zero: int) -> Steps:
     assert channels == 1 or x.strides[1] == x.itemsize
     numbers, scales = aligned((steps, wide(channels, TOGETHER["int8"])), np.uint8), np.empty(steps, np.float32)
     how, held = dress.given()
-    given = x.ctypes.data, int(x.dtype == np.uint16), x.strides[0] // x.itemsize, channels, ctypes.addressof(how)
-    made = numbers.ctypes.data, scales.ctypes.data, zero
-    kernel, floats = team.library.functions.sonant_amx_frame_bytes, wide(channels, MOST_LANES)
-
-    def work(member: int, begin: int, end: int) -> None:
-        kernel(*given, begin, end, numbers.shape[1], team.space(member, floats).ctypes.data, *made)
-
-    team.share(steps, FRAMED_AT_ONCE, work)
+    sizes = x.strides[0] // x.itemsize, channels, 0, numbers.shape[1], int(x.dtype == np.uint16), zero
+    given = Framing(x.ctypes.data, ctypes.addressof(how), numbers.ctypes.data, scales.ctypes.data, *sizes)
+    team.call("amx_frame_bytes", given, steps, FRAMED_AT_ONCE, wide(channels, MOST_LANES))
     del held
     return Steps(numbers, scales, zero)

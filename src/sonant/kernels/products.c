@@ -83,10 +83,11 @@ void multiply_panel(int64_t rows, int64_t depth, rows_of a, const void *w, const
     }
 }
 
-/* Rows [row, row_end) of the outputs [panel, panel_end) x PANEL. */
-PUBLIC void sonant_multiply(const product *p, int64_t row, int64_t row_end, int64_t panel, int64_t panel_end) {
-    for (int64_t top = row; top < row_end; top += HIGH) {
-        int64_t rows = row_end - top < HIGH ? row_end - top : HIGH;
+PUBLIC void sonant_multiply(const void *call, const portion *own) {
+    const product *p = call;
+    area mine = area_of(p, own);
+    for (int64_t top = mine.row; top < mine.row_end; top += HIGH) {
+        int64_t rows = mine.row_end - top < HIGH ? mine.row_end - top : HIGH;
         for (int64_t tap = 0; tap < p->taps; tap++)
             for (int64_t k = 0; k < p->depth; k += DEEP) {
                 int64_t depth = p->depth - k < DEEP ? p->depth - k : DEEP, step = top * p->stride + tap;
@@ -98,7 +99,7 @@ PUBLIC void sonant_multiply(const product *p, int64_t row, int64_t row_end, int6
                     a.scales = scales;
                 }
                 int64_t deeps = (p->depth + DEEP - 1) / DEEP, begin = (tap * p->depth + k) * p->panels;
-                for (int64_t n = panel; n < panel_end; n++) {
+                for (int64_t n = mine.panel; n < mine.panel_end; n++) {
                     int64_t place = (tap * deeps + k / DEEP) * p->panels + n;
                     float *out = p->out + top * p->out_row + n * PANEL;
                     const float *init = out, *bias = p->bias + n * PANEL;
@@ -186,18 +187,19 @@ void dress_row(const dress *how, float *row, int64_t channels, int64_t count) {
 
 enum { FLOAT32, INT16, BFLOAT16, TWICE };
 
-/* Rows [row, row_end) of x, dressed: to (rows, stride) of a kind, filled up with zeros to stride; int16 has scales.
-   Twice are rows in bfloat16, and behind each what it is off by.
-   Space for a row, up to a multiple of LANES. */
-PUBLIC void sonant_frame(const float *x, int64_t x_row, int64_t channels, const dress *how, int64_t row,
-                         int64_t row_end, float *space, int64_t kind, void *to, int64_t stride, float *scales) {
+/* Rows to a kind. Twice are rows in bfloat16, and behind each what it is off by. Space for a row, up to a multiple of
+   LANES. */
+PUBLIC void sonant_frame(const void *call, const portion *own) {
+    const framing *f = call;
+    int64_t channels = f->channels, kind = f->kind, stride = f->stride;
     int64_t count = (channels + LANES - 1) / LANES * LANES, size = kind == FLOAT32 ? 4 : 2;
-    for (; row < row_end; row++) {
-        char *out = (char *)to + row * stride * size;
+    float *space = own->space;
+    for (int64_t row = own->begin; row < own->end; row++) {
+        char *out = (char *)f->to + row * stride * size;
         memset(space + channels, 0, (count - channels) * sizeof(float));
-        memcpy(space, x + row * x_row, channels * sizeof(float));
-        if (how->scale || how->activation) dress_row(how, space, channels, count);
-        if (kind == INT16) scales[row] = round_row(space, count, DEEP, WEIGHT_LEVELS, (int16_t *)space); /* behind what is read */
+        memcpy(space, (const float *)f->x + row * f->x_row, channels * sizeof(float));
+        if (f->how->scale || f->how->activation) dress_row(f->how, space, channels, count);
+        if (kind == INT16) f->scales[row] = round_row(space, count, DEEP, WEIGHT_LEVELS, (int16_t *)space); /* behind what is read */
 #if defined(__AVX512BF16__)
         if (kind == BFLOAT16)
             for (int64_t i = 0; i < count; i += LANES) store_halves((uint16_t *)space + i, load(space + i));

@@ -30,7 +30,17 @@ typedef struct {
     const int32_t *weight_sums; /* of bytes, amx.c alone: (panels, PANEL), what an output's weights come to */
     int64_t zero;               /* and the byte that stands for 0 in the rows */
     uint16_t *gelu; /* where the rows go instead, activated, (rows, panels x PANEL) in bfloat16; or none; amx.c alone */
+    int64_t rows, by_panels; /* threads share the panels, each with all rows; else the rows */
 } product;
+
+/* Rows and panels of outputs that a member multiplies. */
+typedef struct {
+    int64_t row, row_end, panel, panel_end;
+} area;
+
+INLINE area area_of(const product *p, const portion *own) {
+    return p->by_panels ? (area){0, p->rows, own->begin, own->end} : (area){own->begin, own->end, 0, p->panels};
+}
 
 /* out = init + a w for one panel of w, (depth, PANEL), or of int16 (depth / 2, PANEL, 2) with a scale for each output;
    no init is zeros. In int16 depth is at most DEEP, and even. */
@@ -68,6 +78,16 @@ INLINE vec gelu(vec x) {
 
 /* Its older form, x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), which some networks were trained with. */
 INLINE vec tanh_gelu(vec x) { return x * sigmoid(x * (x * x * 0.0713548163f + 1.59576912f)); }
+
+/* Rows on their way into a product. */
+typedef struct {
+    const void *x;   /* rows of channels, x_row apart: float32, or bfloat16 where they are halves */
+    const dress *how;
+    void *to;        /* (rows, stride) of a kind, filled up with zeros */
+    float *scales;   /* of each row, where it is of whole numbers */
+    int64_t x_row, channels, kind, stride;
+    int64_t halves, zero; /* of bytes alone: the one that stands for 0 */
+} framing;
 
 /* A row of channels in place; count is a multiple of LANES, and what is behind the channels is zero, before and after. */
 void dress_row(const dress *how, float *row, int64_t channels, int64_t count);

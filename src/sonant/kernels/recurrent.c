@@ -32,10 +32,11 @@ INLINE void hear(const float *given, const float *w, const float *h, int64_t uni
     UNROLL for (int gate = 0; gate < GATES; gate++) sums[gate] += odd[gate];
 }
 
-/* Directions [direction, direction_end): the first runs from the first step to the last, the second back. */
-PUBLIC void sonant_recur(const recurrence *r, int64_t direction, int64_t direction_end) {
+/* Directions: the first runs from the first step to the last, the second back. */
+PUBLIC void sonant_recur(const void *call, const portion *own) {
+    const recurrence *r = call;
     int64_t units = r->units;
-    for (; direction < direction_end; direction++) {
+    for (int64_t direction = own->begin; direction < own->end; direction++) {
         float *cell = r->state + direction * 3 * units, *h = cell + units, *next = h + units;
         for (int64_t step = 0; step < r->steps; step++) {
             int64_t place = direction ? r->steps - 1 - step : step;

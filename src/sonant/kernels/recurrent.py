@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,8 +72,7 @@ class Recurrent:
         held = self.begin() if state is None else state
         parts = map(address, (given, self.weights, held, out))
         shape = Recurrence(*parts, len(x), self.product.width, self.hidden, self.units, out.shape[1])
-        where, recur = ctypes.addressof(shape), self.team.library.functions.sonant_recur
-        self.team.share(count, 1, lambda _, begin, end: recur(where, begin, end))
+        self.team.call("recur", shape, count, 1)
         if len(x):
             held[0, 1, : self.hidden] = out[-1, : self.hidden]  # which of the two rooms holds it depends on the count
         return out

@@ -1,7 +1,8 @@
-"""Threads that share the ranges of a kernel's call."""
+"""Threads that share the portions of a kernel's call (``crew.c``)."""
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from threading import Lock
 
 import numpy as np
 
-from sonant.kernels.library import Dtype, Floats, Library
+from sonant.kernels.library import Desk, Dtype, Floats, Library
 
 __all__ = ["Team"]
 
@@ -32,6 +33,7 @@ class Team:
         self.pool = ThreadPoolExecutor(max(self.size - 1, 1), "sonant-kernels")
         self.lock = Lock()
         self.spaces = [np.empty(0, np.float32) for _ in range(self.size)]
+        self.desk = Desk(self.size)
 
     def of(self, dtype: Dtype) -> Team:
         """The same threads for products of another dtype."""
@@ -40,10 +42,41 @@ class Team:
         made.dtype = dtype
         return made
 
+    def portions(self, total: int, most: int) -> int:
+        """Into how many equal ranges ``total`` is cut, none longer than ``most``: as many for each member."""
+        return min(-(-total // (most * self.size)) * self.size, total)
+
+    def call(self, kernel: str, given: ctypes.Structure, total: int, most: int, floats: int = 0) -> None:
+        """Let a kernel do all portions of its call; a helper that comes too late does none.
+
+        Args:
+            kernel: its name, one of the library's.
+            given: what it reads.
+            total: of what the portions are.
+            most: see ``portions``.
+            floats: of space that each member needs.
+        """
+        desk, functions = self.desk, self.library.functions
+        with self.lock:
+            for member in range(self.size):
+                self.space(member, floats)
+            desk.kernel, desk.given = self.library.kernels[kernel], ctypes.addressof(given)
+            desk.total, desk.portions = total, self.portions(total, most)
+            try:
+                functions.sonant_begin(desk.where)
+            finally:  # of Ctrl-C in between, too: what has begun must end
+                for member in range(1, min(self.size, desk.portions)):
+                    if not desk.there[member]:
+                        self.pool.submit(functions.sonant_help, ctypes.byref(desk), member)
+                functions.sonant_finish(desk.where)
+
+    def together(self, kernel: str, given: ctypes.Structure, floats: int) -> None:
+        """Let a kernel do one portion for each member, all at a time: they may wait for each other."""
+        self.call(kernel, given, self.size, 1, floats)
+
     def share(self, total: int, most: int, work: Work) -> None:
-        """Call ``work`` for equal ranges of ``total``, none longer than ``most``, as many for each member."""
-        rounds = -(-total // (most * self.size))
-        count = min(rounds * self.size, total)
+        """Call ``work`` for the portions, where it is no kernel."""
+        count = self.portions(total, most)
         edges = [total * place // count for place in range(count + 1)] if count else [0]
         ranges = iter(list(itertools.pairwise(edges)))
 
@@ -51,21 +84,19 @@ class Team:
             for begin, end in ranges:  # a list's iterator hands every range to one member
                 work(member, begin, end)
 
-        self.together(help_out, count)
-
-    def together(self, work: Callable[[int], object], most: int | None = None) -> None:
-        """Call ``work`` once for each member, or ``most`` of them, all at a time: they may wait for each other."""
         with self.lock:
-            size = self.size if most is None else min(self.size, most)
-            others = [self.pool.submit(work, member) for member in range(1, size)]
+            self.desk.dismissed = 1  # who waits for a kernel's call gives its thread back
+            others = [self.pool.submit(help_out, member) for member in range(1, min(self.size, count))]
             try:
-                work(0)
+                help_out(0)
             finally:
                 for other in others:
                     other.result()
+                self.desk.dismissed = 0
 
     def space(self, member: int, floats: int) -> Floats:
         """A member's own memory, inside ``share``; what it held is lost."""
         if len(self.spaces[member]) < floats:
             self.spaces[member] = np.empty(floats, np.float32)
+            self.desk.rooms[member] = self.spaces[member].ctypes.data
         return self.spaces[member]

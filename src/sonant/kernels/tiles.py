@@ -70,8 +70,6 @@ class Tiles:
         stack = ctypes.addressof(network)
         counters = np.zeros(functions.sonant_amx_layers_phases(stack) + 1, np.int64)
         lengths = rows, slab, self.team.size, counters.ctypes.data, counters[-1:].ctypes.data, 0
-        given = Run(*map(address, (hidden, queries, heard, keys, values)), *lengths)
-        run, floats = ctypes.addressof(given), functions.sonant_amx_layers_space(stack, ctypes.addressof(given))
-        self.team.together(
-            lambda member: functions.sonant_amx_layers(stack, run, self.team.space(member, floats).ctypes.data)
-        )
+        given = Run(*map(address, (hidden, queries, heard, keys, values)), stack, *lengths)
+        floats = functions.sonant_amx_layers_space(ctypes.addressof(given))
+        self.team.together("amx_layers", given, floats)

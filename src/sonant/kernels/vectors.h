@@ -1,8 +1,8 @@
 /* What all kernels share: registers of LANES floats, by the compiler's vector types, so that one source serves every
    instruction set.
 
-Compiled once for each of them (build.py). Every function works on a range, so that threads can share a call; none
-allocates, none keeps anything. */
+Compiled once for each of them (build.py). None allocates, none keeps anything. What threads share is a kernel, which is
+given the call and a portion of it (crew.c). */
 
 #ifndef SONANT_VECTORS_H
 #define SONANT_VECTORS_H
@@ -22,6 +22,12 @@ allocates, none keeps anything. */
 #endif
 #define UNROLL _Pragma("GCC unroll 32")
 #define INLINE static inline __attribute__((always_inline))
+
+/* A member's portion of a call: [begin, end) of what is shared, which of the portions that is, and space of its own. */
+typedef struct {
+    int64_t begin, end, place;
+    float *space;
+} portion;
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef float unaligned __attribute__((vector_size(4 * LANES), aligned(4), may_alias));

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sonant.kernels import transformer
-from sonant.kernels.convolution import Convolution, Moments, moments
+from sonant.kernels.convolution import Convolution, moments
 from sonant.kernels.library import Floats, wide
 from sonant.kernels.product import Dress, Product, put_on
 from sonant.kernels.recurrent import Direction, Recurrent
@@ -19,7 +19,7 @@ from sonant.models.kokoro.dress import convolution_before
 from sonant.models.kokoro.fold import DIRECTIONS, NORM_EPS
 from sonant.weights.tensors import Tensor, to_float32
 
-__all__ = ["SLOPE", "Dressing", "Parameters", "ResBlock", "affine", "dressed_by"]
+__all__ = ["SLOPE", "Dressing", "Parameters", "ResBlock", "dressed_by"]
 
 SLOPE = 0.2  # of the leaky ReLU behind a norm
 Dressing = Mapping[str, tuple[Floats, Floats]]  # scale and shift of each AdaIN
@@ -85,13 +85,6 @@ def dressed_by(row: Floats, keys: Mapping[str, int]) -> Dressing:
     return made
 
 
-def affine(found: Moments, eps: Floats, scale: Floats, shift: Floats) -> tuple[Floats, Floats]:
-    """Instance normalisation with the style's scale and shift, as a factor and a summand for each channel."""
-    channels = len(scale)
-    factor = scale / np.sqrt(found.variance[:channels] + eps)
-    return factor.astype(np.float32), (shift - found.mean[:channels] * factor).astype(np.float32)
-
-
 class AdaIN:
     """An instance normalisation dressed by the style, then a leaky ReLU: what a product does to its steps."""
 
@@ -102,8 +95,9 @@ class AdaIN:
         """For x (T, C)."""
         panel = self.team.library.panel
         filled = x if not x.shape[1] % panel and x.flags.c_contiguous else _filled(x, panel)
-        factor, summand = affine(moments(self.team, filled), self.eps, *dressed[self.name])
-        return Dress(factor, summand, activation="leaky", slope=SLOPE)
+        made = np.empty((2, x.shape[1]), np.float32)
+        moments(self.team, filled).norm(self.team, self.eps, *dressed[self.name], made)
+        return Dress(made[0], made[1], activation="leaky", slope=SLOPE)
 
 
 def _filled(x: Floats, panel: int) -> Floats:

@@ -14,19 +14,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sonant.kernels.convolution import Convolution, Moments, moments
+from sonant.kernels.convolution import Convolution, Moments, add, moments
 from sonant.kernels.library import Floats, wide
 from sonant.kernels.product import Dress, Product, frame
 from sonant.kernels.team import Team
 from sonant.models.kokoro.config import KokoroConfig
 from sonant.models.kokoro.dress import dressed_keys
-from sonant.models.kokoro.layers_kernels import Dressing, Parameters, ResBlock, affine, dressed_by
+from sonant.models.kokoro.layers_kernels import Dressing, Parameters, ResBlock, dressed_by
 from sonant.weights.tensors import Tensor, to_float32
 
 __all__ = ["Decoder"]
 
 NOISE_DILATIONS = (1, 3, 5)
-ADDED_AT_ONCE = 4096  # rows
 UP_LEAKY, LAST_LEAKY = Dress(activation="leaky", slope=0.1), Dress(activation="leaky", slope=0.01)
 
 
@@ -210,17 +209,11 @@ class _SnakeBlock:
             inner = first(x, found, dressed, between)
             residual = x
             if also is not None and i + 1 == len(self.layers):
-                residual = self._added(x, also, total)
+                add(self.team, x, also, total)
+                residual = total
             found = second(between, inner, dressed, total, residual)
             x = total
         return found
-
-    def _added(self, x: Floats, also: Floats, out: Floats) -> Floats:
-        """Their sum, by the team's threads."""
-        self.team.share(
-            len(x), ADDED_AT_ONCE, lambda _, begin, end: np.add(x[begin:end], also[begin:end], out[begin:end])
-        )
-        return out
 
 
 class _SnakeConvolution:
@@ -237,7 +230,6 @@ class _SnakeConvolution:
         self, x: Floats, found: Moments, dressed: Dressing, out: Floats, residual: Floats | None = None
     ) -> Moments:
         """See ``Convolution``; ``found`` are the moments of x."""
-        scale, shift = dressed[self.norm]
         dress = self.dress.copy()
-        dress[0, : len(scale)], dress[1, : len(scale)] = affine(found, self.eps, scale, shift)
+        found.norm(self.convolution.team, self.eps, *dressed[self.norm], dress)
         return self.convolution(x, dress, out, residual)

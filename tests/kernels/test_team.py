@@ -1,0 +1,169 @@
+"""Threads that share a call: every portion once, whoever is there, and nothing that waits for ever."""
+
+import ctypes
+import gc
+import threading
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sonant.errors import MissingExtra
+from sonant.kernels import build, library
+from sonant.kernels.team import Team
+
+
+class Portion(ctypes.Structure):
+    _fields_ = (*((name, ctypes.c_int64) for name in ("begin", "end", "place")), ("space", ctypes.c_void_p))
+
+
+class Nothing(ctypes.Structure):
+    """What the kernels of this file read."""
+
+
+KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(Portion))
+
+
+def some_library():
+    for level in build.LEVELS.get(build.machine(), ()):
+        try:
+            return library.open_level(level)
+        except MissingExtra:
+            continue
+    pytest.skip("no kernels were compiled")
+
+
+def made(size, work, **functions):
+    """A team of so many whose kernel "work" is this function of a portion."""
+    found, kernel = some_library(), KERNEL(lambda _call, own: work(own.contents))
+    held = SimpleNamespace(
+        **{name: getattr(found.functions, name) for name in ("sonant_begin", "sonant_help", "sonant_finish")}
+    )
+    vars(held).update(functions, kernel=kernel)  # which must live as long as the team
+    return Team(replace(found, functions=held, kernels={"work": ctypes.cast(kernel, ctypes.c_void_p).value}), size)
+
+
+def covered(done):
+    return [place for begin, end, *_ in sorted(done) for place in range(begin, end)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(total=st.integers(0, 1000), most=st.integers(1, 300), size=st.integers(1, 5), calls=st.integers(1, 3))
+def test_every_portion_of_a_call_is_done_once(total, most, size, calls):
+    done = []
+    team = made(size, lambda own: done.append((own.begin, own.end, own.place)))
+    for _ in range(calls):
+        done.clear()
+        team.call("work", Nothing(), total, most)
+        assert covered(done) == list(range(total))
+        assert all(0 < end - begin <= most for begin, end, _ in done)
+        assert sorted(place for *_, place in done) == list(range(team.portions(total, most)))
+        assert [place for *_, place in sorted(done)] == list(range(len(done)))
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("pause_s", [0, 0.02], ids=["helpers wait", "helpers left"])
+def test_members_of_a_call_made_together_are_there_all_at_a_time(size, pause_s):
+    barrier = threading.Barrier(size)
+    met, spaces = [], []
+
+    def work(own):
+        spaces.append(own.space)
+        met.append(barrier.wait(timeout=30))
+
+    team = made(size, work)
+    for _ in range(5):
+        met.clear()
+        spaces.clear()
+        team.together("work", Nothing(), 16)
+        assert sorted(met) == list(range(size))
+        assert len(set(spaces)) == size  # each has one of its own
+        time.sleep(pause_s)
+    assert team.desk.number[-1] == 10  # begun and ended
+
+
+def test_calls_from_many_threads_come_one_after_the_other():
+    inside, most, done = [0], [0], []
+
+    def work(own):
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        done.append(own.begin)
+        inside[0] -= 1
+
+    team = made(2, work)
+    threads = [
+        threading.Thread(target=lambda: [team.call("work", Nothing(), 8, 1) for _ in range(50)]) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 4 * 50 * 8
+    assert most[0] <= 2
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_call_ends_though_ctrl_c_comes_while_it_begins(together):
+    begin, done = some_library().functions.sonant_begin, []
+    interrupts = [KeyboardInterrupt, None]
+
+    def interrupted(where):
+        begin(where)
+        if raised := interrupts.pop(0):
+            raise raised
+
+    barrier = threading.Barrier(2)
+
+    def work(own):
+        done.append(own.place)
+        if together:
+            barrier.wait(timeout=30)
+
+    team = made(2, work, sonant_begin=interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        team.call("work", Nothing(), 2, 1)
+    assert sorted(done) == [0, 1]
+    team.call("work", Nothing(), 2, 1)  # and goes on
+    assert sorted(done) == [0, 0, 1, 1]
+
+
+def test_helpers_outlive_their_team_unharmed():
+    for _ in range(20):
+        team = made(2, lambda _own: None)
+        team.call("work", Nothing(), 2, 1)
+        kept = team.library.functions.kernel
+        del team
+        gc.collect()
+    assert kept
+
+
+@settings(max_examples=100, deadline=None)
+@given(total=st.integers(0, 1000), most=st.integers(1, 300), size=st.integers(1, 5))
+def test_a_team_does_everything_once(total, most, size):
+    done = []
+    team = made(size, lambda own: done.append((own.begin, own.end)))
+    for _ in range(2):  # where helpers wait for a kernel's call, too
+        done.clear()
+        team.share(total, most, lambda member, begin, end: done.append((begin, end, member)))
+        assert covered(done) == list(range(total))
+        assert all(0 < end - begin <= most and member < size for begin, end, member in done)
+        done.clear()
+        team.call("work", Nothing(), total, most)
+        assert covered(done) == list(range(total))
+
+
+def test_a_team_tells_what_went_wrong():
+    team = made(3, lambda _own: None)
+
+    def work(_member, begin, _end):
+        if begin >= 5:
+            raise ValueError(f"at {begin}")
+
+    with pytest.raises(ValueError, match="at "):
+        team.share(9, 1, work)
+    team.share(9, 1, lambda *_: None)  # and goes on
+    team.call("work", Nothing(), 9, 1)
