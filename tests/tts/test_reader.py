@@ -1,7 +1,7 @@
 """Sentences as they come: whole text and fragments give the same, early enough, in bounded memory."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sonant.errors import BadInput
@@ -57,6 +57,10 @@ def drip(text, size=3):
 
 
 @given(TEXTS, st.integers(1, 12))
+@example('Hello Dr. Dr. Dr. Dr. "Stop!" "Stop!" ?! "Stop!" \n Hello', 1)  # a line of 49 characters
+@example("Yes. \n 1. First it rained. Then it snowed.", 1)
+@example('\n\n Hello Dr. Dr. Dr. 3.14 "Stop!" "Stop!" he said. , \n Hello', 1)
+@example("はい。Dr. Smith wohnt hier. Hello there.", 1)
 def test_fragments_end_where_the_whole_ends(text, size):
     groups = sentences([Spoken(text, (0, len(text)))], "a")
     wanted = ["".join(piece.text for piece in group) for group in groups]

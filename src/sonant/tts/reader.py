@@ -28,7 +28,7 @@ BLOCK = 8192  # characters read at once from a whole text
 LONGEST = 1200  # characters of a sentence; above it the text is cut, so that memory and time stay bounded
 FIRST_CLAUSES = (24, 70)  # the first clauses of so many letters may be spoken before their sentence ends
 REST = 40  # letters that must follow in a later sentence, so that no scrap of it is left
-_LINE = 64  # of an open line, so much tells ``text.split`` whether it is wrapped
+_LINE = 64  # characters of an open line that tell ``text.split`` how it goes on
 WIDE_LETTERS = 3  # letters of a script that writes a syllable or a word with one character count so much
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffe\uffff]")
@@ -162,7 +162,7 @@ class Reader:
         self._manner = Manner()
         self._source, self._start = "", 0  # the text that open pieces may refer to, and its place
         self._done = 0  # end of the last passage
-        self._line = 0  # characters of the open line that are in passages already
+        self._line = ""  # the end of what passages have of the open line already
 
     def feed(self, fragment: str) -> None:
         """Remember the user's text itself, before the events that come from it."""
@@ -266,14 +266,15 @@ class Reader:
         code = self._language(self._manner)
         if not self._line:
             return sentences(pieces, code)
-        before = Spoken("x" * min(self._line, _LINE) + " ", (0, 0), phonemes="")
+        before = Spoken(self._line, (0, 0), phonemes="")  # which is never cut
         first, *rest = sentences((before, *pieces), code)
         return [first[1:], *rest] if first[1:] else rest
 
     def _passage(self, pieces: tuple[Spoken, ...], ending: Ending) -> Passage:
         self._early = self._early[1:]
         text = "".join(piece.text for piece in pieces)
-        self._line = len(text) - text.rfind("\n") - 1 if "\n" in text else self._line + len(text)
+        _, line_end, line = (self._line + text).rpartition("\n")
+        self._line = (line.lstrip() if line_end else line)[-_LINE:]  # a line begins behind its white space
         first = min(piece.span[0] for piece in pieces)
         last = max(piece.span[1] for piece in pieces)
         source = self._source[first - self._start : last - self._start]
