@@ -47,4 +47,6 @@ def by_parts(work: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[Any], l
 
 @cache
 def _threads() -> ThreadPoolExecutor:
+    if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's threads
+        os.register_at_fork(after_in_child=_threads.cache_clear)
     return ThreadPoolExecutor(cores(), "sonant-numpy")

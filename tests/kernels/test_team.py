@@ -2,6 +2,9 @@
 
 import ctypes
 import gc
+import os
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -82,7 +85,7 @@ def test_members_of_a_call_made_together_are_there_all_at_a_time(size, pause_s):
         assert sorted(met) == list(range(size))
         assert len(set(spaces)) == size  # each has one of its own
         time.sleep(pause_s)
-    assert team.desk.number[-1] == 10  # begun and ended
+    assert team.hands.desk.number[-1] == 10  # begun and ended
 
 
 def test_calls_from_many_threads_come_one_after_the_other():
@@ -167,3 +170,36 @@ def test_a_team_tells_what_went_wrong():
         team.share(9, 1, work)
     team.share(9, 1, lambda *_: None)  # and goes on
     team.call("work", Nothing(), 9, 1)
+
+
+FORKED = """
+import os, signal, sys
+import numpy as np
+from sonant import cores
+from sonant.kernels import best
+from sonant.kernels.product import Product
+
+team, random = best.find("float32", 2), np.random.default_rng(0)
+x, weights = (random.normal(0, 1, shape).astype(np.float32) for shape in ((500, 40), (1, 40, 64)))
+product = Product(team, weights)
+right = product(x)
+cores.cores = lambda: 2
+parts = cores.by_parts(np.sin, x, 100)
+child = os.fork()
+signal.alarm(60)  # of either process
+if child == 0:
+    team.share(4, 1, lambda *_: None)
+    same = np.array_equal(product(x), right) and np.array_equal(Product(team, weights)(x), right)
+    os._exit(0 if same and np.array_equal(cores.by_parts(np.sin, x, 100), parts) else 1)
+_, status = os.waitpid(child, 0)
+assert np.array_equal(product(x), right)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+def test_a_forked_process_has_threads_of_its_own():
+    """As a server has that opens its model before it forks, or multiprocessing on Linux."""
+    some_library()
+    ran = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
+from functools import cache
 from threading import Lock
+from weakref import WeakSet
 
 import numpy as np
 
@@ -16,6 +19,37 @@ from sonant.kernels.library import Desk, Dtype, Floats, Library
 __all__ = ["Team"]
 
 Work = Callable[[int, int, int], object]  # of a member: begin, end
+
+
+class _Hands:
+    """Threads of teams, and what they share; a forked process, which has none of its parent's threads, begins anew."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.begin()
+        _watch_forks()
+        _all_hands.add(self)
+
+    def begin(self) -> None:
+        """Nobody works yet."""
+        self.pool = ThreadPoolExecutor(max(self.size - 1, 1), "sonant-kernels")
+        self.lock = Lock()
+        self.spaces = [np.empty(0, np.float32) for _ in range(self.size)]
+        self.desk = Desk(self.size)
+
+
+_all_hands: WeakSet[_Hands] = WeakSet()
+
+
+@cache
+def _watch_forks() -> None:
+    if hasattr(os, "register_at_fork"):  # not Windows, which has no forks
+        os.register_at_fork(after_in_child=_begin_all)
+
+
+def _begin_all() -> None:
+    for hands in list(_all_hands):
+        hands.begin()
 
 
 class Team:
@@ -30,10 +64,7 @@ class Team:
     def __init__(self, library: Library, size: int, dtype: Dtype = "float32") -> None:
         assert dtype in library.dtypes
         self.library, self.size, self.dtype = library, max(size, 1), dtype
-        self.pool = ThreadPoolExecutor(max(self.size - 1, 1), "sonant-kernels")
-        self.lock = Lock()
-        self.spaces = [np.empty(0, np.float32) for _ in range(self.size)]
-        self.desk = Desk(self.size)
+        self.hands = _Hands(self.size)
 
     def of(self, dtype: Dtype) -> Team:
         """The same threads for products of another dtype."""
@@ -56,8 +87,9 @@ class Team:
             most: see ``portions``.
             floats: of space that each member needs.
         """
-        desk, functions = self.desk, self.library.functions
-        with self.lock:
+        hands, functions = self.hands, self.library.functions
+        desk = hands.desk
+        with hands.lock:
             for member in range(self.size):
                 self.space(member, floats)
             desk.kernel, desk.given = self.library.kernels[kernel], ctypes.addressof(given)
@@ -67,7 +99,7 @@ class Team:
             finally:  # of Ctrl-C in between, too: what has begun must end
                 for member in range(1, min(self.size, desk.portions)):
                     if not desk.there[member]:
-                        self.pool.submit(functions.sonant_help, ctypes.byref(desk), member)
+                        hands.pool.submit(functions.sonant_help, ctypes.byref(desk), member)
                 functions.sonant_finish(desk.where)
 
     def together(self, kernel: str, given: ctypes.Structure, floats: int) -> None:
@@ -84,19 +116,21 @@ class Team:
             for begin, end in ranges:  # a list's iterator hands every range to one member
                 work(member, begin, end)
 
-        with self.lock:
-            self.desk.dismissed = 1  # who waits for a kernel's call gives its thread back
-            others = [self.pool.submit(help_out, member) for member in range(1, min(self.size, count))]
+        hands = self.hands
+        with hands.lock:
+            hands.desk.dismissed = 1  # who waits for a kernel's call gives its thread back
+            others = [hands.pool.submit(help_out, member) for member in range(1, min(self.size, count))]
             try:
                 help_out(0)
             finally:
                 for other in others:
                     other.result()
-                self.desk.dismissed = 0
+                hands.desk.dismissed = 0
 
     def space(self, member: int, floats: int) -> Floats:
         """A member's own memory, inside ``share``; what it held is lost."""
-        if len(self.spaces[member]) < floats:
-            self.spaces[member] = np.empty(floats, np.float32)
-            self.desk.rooms[member] = self.spaces[member].ctypes.data
-        return self.spaces[member]
+        hands = self.hands
+        if len(hands.spaces[member]) < floats:
+            hands.spaces[member] = np.empty(floats, np.float32)
+            hands.desk.rooms[member] = hands.spaces[member].ctypes.data
+        return hands.spaces[member]
