@@ -39,13 +39,12 @@ def some_library():
     pytest.skip("no kernels were compiled")
 
 
-def made(size, work, **functions):
+def made(size, work):
     """A team of so many whose kernel "work" is this function of a portion."""
     found, kernel = some_library(), KERNEL(lambda _call, own: work(own.contents))
-    held = SimpleNamespace(
-        **{name: getattr(found.functions, name) for name in ("sonant_begin", "sonant_help", "sonant_finish")}
-    )
-    vars(held).update(functions, kernel=kernel)  # which must live as long as the team
+    names = ("sonant_hold", "sonant_help", "sonant_run")
+    held = SimpleNamespace(**{name: getattr(found.functions, name) for name in names})
+    held.kernel = kernel  # which must live as long as the team
     return Team(replace(found, functions=held, kernels={"work": ctypes.cast(kernel, ctypes.c_void_p).value}), size)
 
 
@@ -109,29 +108,48 @@ def test_calls_from_many_threads_come_one_after_the_other():
     assert most[0] <= 2
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_a_call_ends_though_ctrl_c_comes_while_it_begins(together):
-    begin, done = some_library().functions.sonant_begin, []
-    interrupts = [KeyboardInterrupt, None]
-
-    def interrupted(where):
-        begin(where)
-        if raised := interrupts.pop(0):
-            raise raised
-
-    barrier = threading.Barrier(2)
+@pytest.mark.parametrize("where", ["sonant_hold", "submit"])
+def test_ctrl_c_before_a_call_leaves_nothing_open(where, monkeypatch):
+    barrier, done = threading.Barrier(2), []
 
     def work(own):
         done.append(own.place)
-        if together:
-            barrier.wait(timeout=30)
+        barrier.wait(timeout=30)
 
-    team = made(2, work, sonant_begin=interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        team.call("work", Nothing(), 2, 1)
-    assert sorted(done) == [0, 1]
-    team.call("work", Nothing(), 2, 1)  # and goes on
-    assert sorted(done) == [0, 0, 1, 1]
+    team = made(2, work)
+    owner = team.hands.pool if where == "submit" else team.library.functions
+    before = getattr(owner, where)
+
+    def interrupted(*given):
+        before(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, where, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            team.together("work", Nothing(), 0)
+    assert not done
+    assert not team.hands.desk.held
+    for _ in range(3):
+        team.together("work", Nothing(), 0)  # and goes on
+    assert sorted(done) == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_helper_that_is_held_stays():
+    team = made(2, lambda _own: None)
+    team.call("work", Nothing(), 2, 1)
+    if not team.hands.desk.there[1]:  # it came too late
+        team.hands.pool.submit(team.library.functions.sonant_help, ctypes.byref(team.hands.desk), 1)
+    team.library.functions.sonant_hold(team.hands.desk.where)
+    deadline = time.monotonic() + 30
+    while not team.hands.desk.there[1] and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(0.1)  # many times what it waits for calls
+    assert team.hands.desk.there[1]
+    team.hands.desk.held = 0
+    while team.hands.desk.there[1] and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert not team.hands.desk.there[1]
 
 
 def test_helpers_outlive_their_team_unharmed():

@@ -15,7 +15,8 @@ typedef struct {
     int64_t total, portions;
     float *const *spaces; /* of each member */
     int64_t *present;     /* of each member, whether it looks out for calls */
-    int64_t dismissed;    /* helpers go at once */
+    int64_t held;         /* helpers that are present stay */
+    int64_t dismissed;    /* they go at once */
     int64_t apart[8], number; /* of the call, odd while it is open */
     int64_t more_apart[8], next; /* portion to be taken */
     int64_t last_apart[8], inside; /* helpers that are in the call */
@@ -31,14 +32,13 @@ static void work(desk *d, int64_t member) {
     }
 }
 
-/* Open the call that is described: helpers that look out for it begin. */
-PUBLIC void sonant_begin(desk *d) {
+/* Let no helper go before the next call, so that the caller can count on those that are present. */
+PUBLIC void sonant_hold(desk *d) { __atomic_store_n(&d->held, 1, __ATOMIC_SEQ_CST); }
+
+/* The call that is described: open it, work as member 0 until nothing is left, and end it. */
+PUBLIC void sonant_run(desk *d) {
     d->next = 0;
     add(&d->number, 1);
-}
-
-/* Work as member 0 until nothing is left, and end the call. */
-PUBLIC void sonant_finish(desk *d) {
     work(d, 0);
     add(&d->number, 1);
     for (int64_t looks = 0; look(&d->inside); looks++) wait_a_little(looks);
@@ -55,10 +55,9 @@ PUBLIC void sonant_help(desk *d, int64_t member) {
             if (look(&d->number) == number) work(d, member);
             add(&d->inside, -1);
             seen = number, looks = 0;
-        } else if (looks > LONGEST_WAIT || look(&d->dismissed)) {
-            __atomic_store_n(&d->present[member], 0, __ATOMIC_SEQ_CST);
-            number = look(&d->number); /* a call may have begun that counts on this one */
-            if (number % 2 == 0 || number == seen || __atomic_exchange_n(&d->present[member], 1, __ATOMIC_SEQ_CST)) return;
+        } else if (look(&d->dismissed) || (looks > LONGEST_WAIT && !look(&d->held))) {
+            __atomic_store_n(&d->present[member], 0, __ATOMIC_SEQ_CST); /* it may have been held and counted on since */
+            if (!look(&d->held) || __atomic_exchange_n(&d->present[member], 1, __ATOMIC_SEQ_CST)) return;
         } else
             wait_a_little(0);
     }

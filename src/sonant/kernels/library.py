@@ -90,7 +90,7 @@ class Desk(ctypes.Structure):
         *((name, POINTER) for name in ("kernel", "given")),
         *((name, INT) for name in ("total", "portions")),
         *((name, POINTER) for name in ("spaces", "present")),
-        ("dismissed", INT),
+        *((name, INT) for name in ("held", "dismissed")),
         *((name, INT * 9) for name in ("number", "next", "inside")),
     )
 
@@ -331,7 +331,7 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_source.restype = ctypes.c_char_p
     if functions.sonant_source().decode() != build.digest():
         raise MissingExtra(f"sonant's kernels for {level} were compiled from another source; {again}")
-    functions.sonant_begin.argtypes = functions.sonant_finish.argtypes = [POINTER]
+    functions.sonant_hold.argtypes = functions.sonant_run.argtypes = [POINTER]
     functions.sonant_help.argtypes = [POINTER, INT]
     functions.sonant_attend_space.argtypes = [POINTER]
     functions.sonant_pack_matrix.argtypes = [POINTER, *[INT] * 5, POINTER, POINTER]

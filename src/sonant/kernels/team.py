@@ -95,12 +95,13 @@ class Team:
             desk.kernel, desk.given = self.library.kernels[kernel], ctypes.addressof(given)
             desk.total, desk.portions = total, self.portions(total, most)
             try:
-                functions.sonant_begin(desk.where)
-            finally:  # of Ctrl-C in between, too: what has begun must end
+                functions.sonant_hold(desk.where)
                 for member in range(1, min(self.size, desk.portions)):
                     if not desk.there[member]:
                         hands.pool.submit(functions.sonant_help, ctypes.byref(desk), member)
-                functions.sonant_finish(desk.where)
+                functions.sonant_run(desk.where)  # in one go, lest Ctrl-C leave a call open
+            finally:
+                desk.held = 0
 
     def together(self, kernel: str, given: ctypes.Structure, floats: int) -> None:
         """Let a kernel do one portion for each member, all at a time: they may wait for each other."""
