@@ -108,6 +108,17 @@ def test_calls_from_many_threads_come_one_after_the_other():
     assert most[0] <= 2
 
 
+def test_ctrl_c_in_work_of_python_dismisses_nobody_for_good():
+    team = made(2, lambda _own: None)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        team.share(9, 1, interrupted)
+    assert not team.hands.desk.dismissed
+
+
 @pytest.mark.parametrize("where", ["sonant_hold", "submit"])
 def test_ctrl_c_before_a_call_leaves_nothing_open(where, monkeypatch):
     barrier, done = threading.Barrier(2), []

@@ -6,7 +6,7 @@ import ctypes
 import itertools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from copy import copy
 from functools import cache
 from threading import Lock
@@ -119,14 +119,16 @@ class Team:
 
         hands = self.hands
         with hands.lock:
-            hands.desk.dismissed = 1  # who waits for a kernel's call gives its thread back
-            others = [hands.pool.submit(help_out, member) for member in range(1, min(self.size, count))]
+            others: list[Future[None]] = []
             try:
+                hands.desk.dismissed = 1  # who waits for a kernel's call gives its thread back
+                others.extend(hands.pool.submit(help_out, member) for member in range(1, min(self.size, count)))
                 help_out(0)
             finally:
+                wait(others)
+                hands.desk.dismissed = 0
                 for other in others:
                     other.result()
-                hands.desk.dismissed = 0
 
     def space(self, member: int, floats: int) -> Floats:
         """A member's own memory, inside ``share``; what it held is lost."""
