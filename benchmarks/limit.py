@@ -73,9 +73,7 @@ def main() -> None:
     least = kernels - (count - 1) * reading + (walls - kernels) / team.size
     print(f"{tts.engine.description}")
     print(f"{count} sentences one by one: {walls:.2f} s, {kernels:.2f} s of them in kernels on {team.size} cores")
-    print(
-        f"{walls / count * 1000:.0f} ms each, whose {weights / 1e6:.0f} MB of weights are read in {reading * 1000:.0f}"
-    )
+    print(f"{walls / count * 1000:.0f} ms each; its {weights / 1e6:.0f} MB of weights read in {reading * 1000:.0f} ms")
     print(f"as one batch at least {least:.2f} s: {walls / least:.2f} times as fast at most")
 
 

@@ -76,16 +76,16 @@ def test_kernels(monkeypatch, machine, flags, limit, levels):
 def test_own_kernels(monkeypatch, flags, dtype, speech):
     monkeypatch.setattr(instructions, "_flags", lambda: flags)
     monkeypatch.setattr(
-        best, "open_level", lambda level: best.Library(level, 16, frozenset({"float32", "int16"}), None, {})
+        best, "open_level", lambda level: best.Library(level, 16, frozenset({"float32", "int16"}), None)
     )
     found, reason = own_kernels.auto_dtype()
     assert (found, own_kernels.speech_dtype()[0]) == (dtype, speech)
     assert reason
-    monkeypatch.setattr(best, "open_level", lambda level: best.Library(level, 16, frozenset({"float32"}), None, {}))
+    monkeypatch.setattr(best, "open_level", lambda level: best.Library(level, 16, frozenset({"float32"}), None))
     slow = dtype.replace("int16", "float32")  # no faster
     assert own_kernels.auto_dtype()[0] == own_kernels.speech_dtype()[0] == slow
     tiles = frozenset({"float32", "int16", "bfloat16"})
-    monkeypatch.setattr(best, "open_level", lambda level: best.Library(level, 16, tiles, None, {}))
+    monkeypatch.setattr(best, "open_level", lambda level: best.Library(level, 16, tiles, None))
     assert own_kernels.speech_dtype()[0] == dtype
 
 
@@ -93,7 +93,7 @@ def test_bytes_for_whispers_encoder_where_there_are_tiles(monkeypatch):
     monkeypatch.setattr(instructions, "_flags", lambda: SAPPHIRE_RAPIDS)
     for dtypes, encoder in (({"float32", "int16", "bfloat16", "int8"}, "int8"), ({"float32", "int16"}, "bfloat16")):
         known = frozenset(dtypes)
-        monkeypatch.setattr(best, "open_level", lambda level, known=known: best.Library(level, 32, known, None, {}))
+        monkeypatch.setattr(best, "open_level", lambda level, known=known: best.Library(level, 32, known, None))
         chosen = own_kernels.whisper_dtypes()
         assert (chosen.encoder, chosen.decoder) == (encoder, "int8")
         assert chosen.reason

@@ -43,9 +43,8 @@ def made(size, work):
     """A team of so many whose kernel "work" is this function of a portion."""
     found, kernel = some_library(), KERNEL(lambda _call, own: work(own.contents))
     names = ("sonant_hold", "sonant_help", "sonant_run")
-    held = SimpleNamespace(**{name: getattr(found.functions, name) for name in names})
-    held.kernel = kernel  # which must live as long as the team
-    return Team(replace(found, functions=held, kernels={"work": ctypes.cast(kernel, ctypes.c_void_p).value}), size)
+    functions = SimpleNamespace(**{name: getattr(found.functions, name) for name in names}, sonant_work=kernel)
+    return Team(replace(found, functions=functions), size)
 
 
 def covered(done):
@@ -88,13 +87,15 @@ def test_members_of_a_call_made_together_are_there_all_at_a_time(size, pause_s):
 
 
 def test_calls_from_many_threads_come_one_after_the_other():
-    inside, most, done = [0], [0], []
+    lock, inside, most, done = threading.Lock(), [0], [0], []
 
     def work(own):
-        inside[0] += 1
-        most[0] = max(most[0], inside[0])
+        with lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
         done.append(own.begin)
-        inside[0] -= 1
+        with lock:
+            inside[0] -= 1
 
     team = made(2, work)
     threads = [
@@ -148,10 +149,8 @@ def test_ctrl_c_before_a_call_leaves_nothing_open(where, monkeypatch):
 
 def test_a_helper_that_is_held_stays():
     team = made(2, lambda _own: None)
-    team.call("work", Nothing(), 2, 1)
-    if not team.hands.desk.there[1]:  # it came too late
-        team.hands.pool.submit(team.library.functions.sonant_help, ctypes.byref(team.hands.desk), 1)
     team.library.functions.sonant_hold(team.hands.desk.where)
+    team.hands.pool.submit(team.library.functions.sonant_help, ctypes.byref(team.hands.desk), 1)
     deadline = time.monotonic() + 30
     while not team.hands.desk.there[1] and time.monotonic() < deadline:
         time.sleep(0.001)
@@ -167,7 +166,7 @@ def test_helpers_outlive_their_team_unharmed():
     for _ in range(20):
         team = made(2, lambda _own: None)
         team.call("work", Nothing(), 2, 1)
-        kept = team.library.functions.kernel
+        kept = team.library.functions.sonant_work
         del team
         gc.collect()
     assert kept

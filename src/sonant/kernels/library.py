@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -53,29 +52,6 @@ Dtype = Literal["float32", "int16", "bfloat16", "bfloat16x3", "int8"]
 INT = ctypes.c_int64
 POINTER = ctypes.c_void_p
 LINE = 64  # bytes
-SHARED = (
-    "add",
-    "attend",
-    "convolve",
-    "decode",
-    "fill",
-    "frame",
-    "moments",
-    "multiply",
-    "pack_heads",
-    "pack_window",
-    "recur",
-)
-SHARED_TILES = (
-    "amx_attend",
-    "amx_convolve",
-    "amx_frame_bytes",
-    "amx_layers",
-    "amx_multiply",
-    "amx_multiply_bytes",
-    "amx_multiply_thrice",
-    "amx_pack_heads",
-)
 
 
 class Desk(ctypes.Structure):
@@ -276,14 +252,12 @@ class Library:
         panel: counts of channels are multiples of it.
         dtypes: of products that it has, where they are faster than float32's.
         functions: the shared library.
-        kernels: addresses of what threads share (``vectors.h``), by name.
     """
 
     level: str
     panel: int
     dtypes: frozenset[Dtype]
     functions: ctypes.CDLL
-    kernels: Mapping[str, int]
 
 
 def address(array: NDArray[Any] | None) -> int | None:
@@ -366,9 +340,7 @@ def open_file(path: Path, level: str) -> Library:
         "int8": tiles,
     }
     dtypes = frozenset(dtype for dtype, there in has.items() if there)
-    names = (*SHARED, *SHARED_TILES) if tiles else SHARED
-    kernels = {name: ctypes.cast(functions[f"sonant_{name}"], POINTER).value or 0 for name in names}
-    return Library(level, int(functions.sonant_panel()), dtypes, functions, kernels)
+    return Library(level, int(functions.sonant_panel()), dtypes, functions)
 
 
 def _has_amx(functions: ctypes.CDLL) -> bool:

@@ -81,7 +81,7 @@ class Team:
         """Let a kernel do all portions of its call; a helper that comes too late does none.
 
         Args:
-            kernel: its name, one of the library's.
+            kernel: its name, without "sonant" in front.
             given: what it reads.
             total: of what the portions are.
             most: see ``portions``.
@@ -92,7 +92,8 @@ class Team:
         with hands.lock:
             for member in range(self.size):
                 self.space(member, floats)
-            desk.kernel, desk.given = self.library.kernels[kernel], ctypes.addressof(given)
+            desk.kernel = ctypes.cast(getattr(functions, f"sonant_{kernel}"), ctypes.c_void_p)
+            desk.given = ctypes.addressof(given)
             desk.total, desk.portions = total, self.portions(total, most)
             try:
                 functions.sonant_hold(desk.where)

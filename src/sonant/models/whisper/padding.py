@@ -28,7 +28,7 @@ from sonant.kernels.library import Floats
 
 __all__ = ["Usual", "another_window", "gains", "sounding", "stands_apart", "usual_window"]
 
-EVERY = 10  # frames
+EVERY = 5  # frames
 MARGIN = 50  # frames behind the sound that are all computed, a second
 ENDING = 64  # frames at the window's end, where registers are many
 APART = 1.5  # times the median norm of padding: another kind of frame
