@@ -61,6 +61,7 @@ def drip(text, size=3):
 @example("Yes. \n 1. First it rained. Then it snowed.", 1)
 @example('\n\n Hello Dr. Dr. Dr. 3.14 "Stop!" "Stop!" he said. , \n Hello', 1)
 @example("はい。Dr. Smith wohnt hier. Hello there.", 1)
+@example('(yes) J. end U.S. e.g. … "Stop!" Mr. Smith e.g. 5 你好。 "Stop!" \n J. Mr. Smith', 1)  # a list, or an initial
 def test_fragments_end_where_the_whole_ends(text, size):
     groups = sentences([Spoken(text, (0, len(text)))], "a")
     wanted = ["".join(piece.text for piece in group) for group in groups]

@@ -35,7 +35,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffe\uffff]")
 _WIDE = r"\u3000-\u30ff\u3400-\u9fff\uff00-\uffef"
 _MAY_END = re.compile(r"[.!?…।॥؟۔‼⁇⁈⁉。！？｡．\n]")
 # After this much text nothing changes an end before it: a whole further word, or a letter of a script without spaces.
-_CERTAIN = re.compile(rf"[^\w{_WIDE}]*(?:[{_WIDE}]|\w[\w'’-]*[^\w'’-]|[^\w]{{64}})")
+# What follows "J." or "1)" says whether it begins a list, and so whether the line before it ended.
+_CERTAIN = re.compile(rf"[^\w{_WIDE}]*(?:[{_WIDE}]|\w[\w'’-]*(?:[^\w'’.)-]|[.)][\s\S])|[^\w]{{64}})")
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n|[\f\v\u2029]")
 _CLAUSE = re.compile(
     rf"[^\W\d_][,;:—–][\"”’»)]*\s+(?=[^\W\d_]\w*[^\w])|[^\W\d_]\s*—\s*(?=[^\W\d_]\w*[^\w])|[、，；：](?=[{_WIDE}])"
