@@ -41,6 +41,8 @@ def test_pieces_bring_the_statistics_near_the_wholes():
 class Exact:
     """``synth_flow.Halves`` of a vocoder whose every column depends on its own feature alone."""
 
+    share = 1 / 4
+
     def __init__(self):
         self.heard = []
 
@@ -53,12 +55,23 @@ class Exact:
         return made
 
 
+class Given:
+    """A spectrum in place of ``Excitation``."""
+
+    def __init__(self, columns):
+        self.columns = columns
+
+    def spectrum(self, begin, end, net):
+        each = net.columns_per_half_frame
+        return self.columns[each * begin : each * end + 1]
+
+
 @pytest.fixture
 def begun():
     random = np.random.default_rng(2)
     features = random.standard_normal((120, 4)).astype(np.float32)
     source = random.standard_normal((60 * COLUMNS + 1, 22)).astype(np.float32)
-    return lambda: Begun(NET, Exact(), np.array([20, 20, 20]), features, source)
+    return lambda: Begun(NET, Exact(), np.array([20, 20, 20]), features, Given(source))
 
 
 @pytest.mark.parametrize("end", [1, 20, 59, 60])

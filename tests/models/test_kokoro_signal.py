@@ -46,6 +46,16 @@ def test_a_gliding_pitch_of_many_blocks_is_that_of_one():
     np.testing.assert_array_equal(source.excitation(pitch, WEIGHTS, -1, STEP), right)
 
 
+@pytest.mark.parametrize(("begin", "end"), [(0, 1), (0, 30), (7, 71), (60, 100), (99, 100)])
+def test_a_stretch_is_that_of_the_whole(begin, end):
+    pitch = (150 + 90 * np.sin(np.arange(100) / 7)).astype(np.float32)
+    whole = source.excitation(pitch, WEIGHTS, 3, STEP)
+    made = source.Excitation(pitch, WEIGHTS, 3, STEP)
+    np.testing.assert_array_equal(made(begin, end), whole[begin * STEP : end * STEP])
+    right = source.source_spectrum(whole, NET)[60 * begin : 60 * end + 1]
+    np.testing.assert_allclose(made.spectrum(begin, end, NET), right, atol=1e-5)
+
+
 def test_an_unvoiced_step_holds_noise_and_no_sine():
     pitch = np.array([5, -3, 10, 0], np.float32)
     silent = source.excitation(pitch, WEIGHTS, -1, STEP)

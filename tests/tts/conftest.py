@@ -45,7 +45,7 @@ class BurstSynth:
     def __init__(self):
         self.calls = []
         self.gate = None  # a threading.Event that holds every call until it is set
-        self.begins = False
+        self.begins, self.share = False, 1 / 4
 
     def synthesize(self, tokens, styles, speeds, seeds):
         self.calls.append([len(ids) for ids in tokens])
@@ -58,7 +58,7 @@ class BurstSynth:
         if not self.begins:
             return None
         self.calls.append([len(ids)])
-        return BegunBurst(*self.say(ids, style, speed, seed))
+        return BegunBurst(*self.say(ids, style, speed, seed), self.share)
 
     def say(self, ids, style, speed, seed):
         assert 1 <= len(ids) <= 510
@@ -72,8 +72,8 @@ class BurstSynth:
 class BegunBurst:
     """The ``BegunSynth`` protocol over a sound that is there already."""
 
-    def __init__(self, sound, frames):
-        self.sound, self.frames, self.end = sound, frames, 0
+    def __init__(self, sound, frames, share):
+        self.sound, self.frames, self.share, self.end = sound, frames, share, 0
 
     def opening(self, end):
         self.end = 600 * end

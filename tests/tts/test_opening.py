@@ -40,10 +40,13 @@ def test_the_halves_are_the_speech(beginning, synth):
         assert (found.start_s, found.end_s) == pytest.approx((right.start_s, right.end_s), abs=1e-6)
 
 
-def test_the_opening_is_short_and_outlasts_the_making_of_the_rest(beginning):
+@pytest.mark.parametrize("share", [1 / 3, 1 / 4, 1 / 8])
+def test_the_opening_is_short_and_outlasts_the_making_of_the_rest(share, beginning, synth):
+    synth.share = share
     first, second = beginning.stream(TEXT, ahead=0)
     spoken_s = first.audio.duration_s + second.audio.duration_s
-    assert max(opening.SHORTEST_S, opening.SHARE * spoken_s) - 0.1 < first.audio.duration_s < spoken_s / 2
+    least_s = max(opening.SHORTEST_S, share * spoken_s)
+    assert least_s - 0.1 < first.audio.duration_s < least_s + 0.25 * spoken_s
 
 
 def test_no_step_where_the_halves_meet(speaker, synth):
@@ -83,8 +86,10 @@ def test_warnings_come_once(beginning):
     assert [len(chunk.warnings) for chunk in chunks] == [1, 0]
 
 
-@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=30), st.integers(0, 2**32))
-def test_nothing_is_lost_at_the_cut(said, seed):
+@given(
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=30), st.integers(0, 2**32), st.sampled_from([1 / 8, 1 / 4])
+)
+def test_nothing_is_lost_at_the_cut(said, seed, share):
     from sonant.text import g2p
     from sonant.tts.plan import plan
     from sonant.tts.reader import read
@@ -94,7 +99,7 @@ def test_nothing_is_lost_at_the_cut(said, seed):
     (utterance,) = plan(read(text, options, lambda _: "a"), options, lambda _: "a", g2p.load)
     frames = np.random.default_rng(seed).integers(1, 9, len(utterance.phonemes) + 2)
     timed = words(utterance.tokens, frames, utterance.written)
-    found = opening.halves(utterance, frames, timed)
+    found = opening.halves(utterance, frames, timed, share)
     if found is None:
         return
     first, second, cut = found

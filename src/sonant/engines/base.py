@@ -119,9 +119,11 @@ class BegunSynth(Protocol):
 
     Attributes:
         frames: (T + 2,) int64, durations in frames of 600 samples.
+        share: of the speech that an opening has at least, lest the rest come too late.
     """
 
     frames: NDArray[np.int64]
+    share: float
 
     def opening(self, end: int) -> NDArray[np.float32]:
         """The sound of the first ``end`` frames, in a fraction of the time, and nearly the same as in the whole."""

@@ -41,7 +41,13 @@ class Parts(Protocol):
 
 
 class Halves(Protocol):
-    """The decoder of one utterance and one style in two: what runs at the rate of frames, and the vocoder."""
+    """The decoder of one utterance and one style in two: what runs at the rate of frames, and the vocoder.
+
+    Attributes:
+        share: of an utterance that sounds long enough for the rest to be made.
+    """
+
+    share: float
 
     def features(self, text: Floats, pitch: Floats, energy: Floats) -> Floats:
         """(2 F, channels), of (F, hidden) and two curves (2 F,)."""
@@ -108,7 +114,9 @@ class SynthFlow:
         index = np.repeat(np.arange(len(frames)), frames)
         pitch, energy = self.parts.prosody(prosody[:, index], style[None], np.array([len(index)], np.int64))
         features = halves.features(text[0][index], pitch[0], energy[0])
-        return Begun(self.config.generator, halves, frames, features, self._source(pitch[0], seed))
+        net = self.config.generator
+        excitation = source.Excitation(pitch[0], self.weights, seed, net.samples_per_half_frame)
+        return Begun(net, halves, frames, features, excitation)
 
     def _read(self, tokens: Sequence[Ints], styles: Floats, speeds: Floats) -> tuple[list[Ints], Floats, Floats]:
         """Frames of each symbol of each utterance, one at least, and prosody and text features of the symbols."""

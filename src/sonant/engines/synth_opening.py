@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sonant.models.kokoro import spectrum
 from sonant.models.kokoro.config import GeneratorConfig
+from sonant.models.kokoro.source import Excitation
 
 if TYPE_CHECKING:
     from sonant.engines.synth_flow import Halves
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Begun", "like_the_whole"]
 
 MARGIN = 4  # frames behind the opening that its sound hears
-PIECE, PIECES = 6, 4  # frames of a piece of the rest, and how many
+PIECE, PIECES = 6, 5  # frames of a piece of the rest, and how many
 STRIDE = 2  # frames between pieces to choose from
 FADE = 240  # samples over which the opening becomes the rest, 10 ms
 FAINT = 1e-3  # of a variance: channels that hardly move decide nothing
@@ -42,21 +43,23 @@ class Begun:
         halves: the decoder with its style.
         frames: (T + 2,) durations.
         features: (2 F, channels), what the vocoder hears.
-        source: (columns, n_fft + 2), the excitation's spectrum.
+        excitation: of all half frames.
     """
 
-    def __init__(self, net: GeneratorConfig, halves: Halves, frames: Ints, features: Floats, source: Floats) -> None:
-        self.net, self.halves, self.frames, self.features, self.source = net, halves, frames, features, source
+    def __init__(
+        self, net: GeneratorConfig, halves: Halves, frames: Ints, features: Floats, excitation: Excitation
+    ) -> None:
+        self.net, self.halves, self.frames, self.features, self.excitation = net, halves, frames, features, excitation
+        self.share = halves.share
         self.samples = 2 * net.samples_per_half_frame  # of a frame
         self.end, self.tail = 0, np.zeros(0, np.float32)
 
     def opening(self, end: int) -> Floats:
         """See ``BegunSynth``."""
         spans = like_the_whole(self.features, min(end + MARGIN, len(self.features) // 2))
-        columns, last = 2 * self.net.columns_per_half_frame, spans[-1][1]
         heard = np.concatenate([self.features[2 * begin : 2 * stop] for begin, stop in spans])
-        excited = [self.source[columns * begin : columns * stop] for begin, stop in spans]
-        source = np.concatenate([*excited, self.source[columns * last :][:1]])
+        *excited, last = (self.excitation.spectrum(2 * begin, 2 * stop, self.net) for begin, stop in spans)
+        source = np.concatenate([*(each[:-1] for each in excited), last])
         sound = spectrum.waveform(self.halves.generate(heard, source), self.net)
         self.end = end * self.samples
         self.tail = sound[self.end : self.end + FADE]
@@ -64,7 +67,8 @@ class Begun:
 
     def rest(self) -> Floats:
         """See ``BegunSynth``."""
-        sound = spectrum.waveform(self.halves.generate(self.features, self.source), self.net)[self.end :]
+        source = self.excitation.spectrum(0, len(self.features), self.net)
+        sound = spectrum.waveform(self.halves.generate(self.features, source), self.net)[self.end :]
         rise = (np.arange(len(self.tail), dtype=np.float32) + 0.5) / max(1, len(self.tail))
         sound[: len(rise)] = self.tail + rise * (sound[: len(rise)] - self.tail)
         return sound
@@ -75,23 +79,22 @@ def like_the_whole(features: Floats, end: int) -> list[Span]:
 
     The pieces are chosen one after the other, each the best beside those before it.
     """
-    frames = features.reshape(len(features) // 2, -1, features.shape[1]).astype(np.float64)
-    moments = np.stack([frames.mean(axis=1), (frames**2).mean(axis=1)])  # (2, F, C)
-    mean, square = moments.mean(axis=1)
-    variance = np.maximum(square - mean**2, 0)
-    variance += FAINT * variance.mean()
-    sums = np.concatenate([np.zeros_like(moments[:, :1]), np.cumsum(moments, axis=1)], axis=1)  # (2, F + 1, C)
-    chosen, count, total = [(0, end)], end, sums[:, end]
-    begins = np.arange(end, len(frames) - PIECE + 1, STRIDE)
+    mean, variance = features.mean(axis=0), features.var(axis=0)
+    scaled = (features - mean) / np.sqrt(variance + FAINT * variance.mean())  # the whole's mean is 0, its deviation 1
+    moments = np.stack([scaled, scaled**2])
+    frames = (moments[:, 0::2] + moments[:, 1::2]) / 2  # (2, F, C)
+    begins = np.arange(end, frames.shape[1] - PIECE + 1, STRIDE)
+    pieces = sum(frames[:, begins + i] for i in range(PIECE))  # (2, candidates, C)
+    chosen, count, total = [(0, end)], end, frames[:, :end].sum(axis=1)
     for _ in range(PIECES):
         if not len(begins):
             break
         count += PIECE
-        found = total[:, None] + sums[:, begins + PIECE] - sums[:, begins]  # (2, candidates, C)
-        means = found[0] / count
-        deviations = np.sqrt(np.maximum(found[1] / count - means**2, 0) / variance)
-        best = int(np.argmin(((means - mean) ** 2 / variance + (deviations - 1) ** 2).mean(axis=1)))
-        begin, total = int(begins[best]), found[:, best]
+        found = (total[:, None] + pieces) / count
+        deviations = np.sqrt(np.maximum(found[1] - found[0] ** 2, 0))
+        best = int(np.argmin((found[0] ** 2 + (deviations - 1) ** 2).mean(axis=1)))
+        begin, total = int(begins[best]), total + pieces[:, best]
         chosen.append((begin, begin + PIECE))
-        begins = begins[np.abs(begins - begin) >= PIECE]
+        left = np.abs(begins - begin) >= PIECE
+        begins, pieces = begins[left], pieces[:, left]
     return sorted(chosen)

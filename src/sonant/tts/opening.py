@@ -15,7 +15,6 @@ from sonant.tts.timing import FRAME_S, groups, places, shifted
 __all__ = ["Half", "halves"]
 
 SHORTEST_S = 0.4  # of an opening
-SHARE = 1 / 4  # of the speech that the opening has at least: two slow cores make the rest before it has sounded
 LEAST_REST_S = 1.0  # less isn't worth a call of its own
 
 
@@ -36,13 +35,16 @@ class Half:
     whole: tuple[bool, bool] = (True, True)
 
 
-def halves(utterance: Utterance, frames: NDArray[np.int64], words: tuple[Word, ...]) -> tuple[Half, Half, int] | None:
+def halves(
+    utterance: Utterance, frames: NDArray[np.int64], words: tuple[Word, ...], share: float
+) -> tuple[Half, Half, int] | None:
     """The first words, as few as may be, the others, and the frame between; None where there are too few for that.
 
     Args:
         utterance: what is said.
         frames: (T + 2,) durations of its symbols.
         words: what ``timing.words`` makes of both.
+        share: of the speech that is in the first words at least.
     """
     tokens, found = utterance.tokens, places(utterance.tokens)
     sounding = (
@@ -51,7 +53,7 @@ def halves(utterance: Utterance, frames: NDArray[np.int64], words: tuple[Word, .
         if (index := next((index for index in group if tokens[index].phonemes), None)) is not None
     )
     for count, (index, word) in enumerate(zip(sounding, words, strict=True)):
-        if word.start_s - words[0].start_s < max(SHORTEST_S, SHARE * (words[-1].end_s - words[0].start_s)):
+        if word.start_s - words[0].start_s < max(SHORTEST_S, share * (words[-1].end_s - words[0].start_s)):
             continue
         if words[-1].end_s - word.start_s < LEAST_REST_S:
             return None

@@ -199,7 +199,7 @@ class Speaker:
                 yield _chunk(part, self._synthesize([part])[0], seam, options)
                 return
             timed = _words(part.utterance, begun.frames)
-            found = halves(part.utterance, begun.frames, timed)
+            found = halves(part.utterance, begun.frames, timed, begun.share)
             if found is None:
                 yield _chunk(part, (begun.rest(), begun.frames), seam, options)
                 return

@@ -58,10 +58,9 @@ class _Opening:
     """Opens each part of a checkpoint by what has it."""
 
     def __init__(self, checkpoint: Checkpoint, options: EngineOptions, exact: Team | None, voice: Team | None) -> None:
-        text = exact
         if voice is not None and voice.dtype == "bfloat16":
-            text = voice.of("bfloat16x3")  # as exact as float32
-        teams: dict[Part, Team | None] = {"text": text, "prosody": exact, "decoder": voice}
+            exact = voice.of("bfloat16x3")  # as exact as float32
+        teams: dict[Part, Team | None] = {"text": exact, "prosody": exact, "decoder": voice}
         self.packing = Packing(checkpoint, {part: team for part, team in teams.items() if team is not None})
         self.graphs: Graphs | None = None
         if voice is None:
@@ -91,7 +90,7 @@ class _Opening:
         """Which part is by what, in which dtype."""
         others = "" if dtype == "float32" else "; text and prosody in float32"
         if "text" in self.packing.teams and self.packing.teams["text"].dtype == "bfloat16x3":
-            others = "; text in three products of bfloat16, prosody in float32"
+            others = "; text and prosody in three products of bfloat16"
         level = next((team.library.level for team in self.packing.teams.values()), None)
         if self.graphs is None:
             return f"sonant's kernels ({level}), cpu, {dtype} ({reason}{others})"

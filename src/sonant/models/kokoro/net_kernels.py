@@ -42,7 +42,7 @@ class Decoder:
     def __init__(
         self, config: KokoroConfig, shapes: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Tensor], team: Team
     ) -> None:
-        self.config, self.keys = config, dressed_keys(shapes, "decoder.")
+        self.config, self.team, self.keys = config, team, dressed_keys(shapes, "decoder.")
         read = Parameters(team, tensors)
         self.curves = [read.product(f"decoder.{name}_conv") for name in ("F0", "N")]
         self.kept = read.product("decoder.asr_res.0")

@@ -25,7 +25,7 @@ from sonant.blas import one_core
 from sonant.cores import by_parts, on_cores
 from sonant.models.kokoro.config import HARMONICS, SAMPLE_RATE, GeneratorConfig
 
-__all__ = ["SourceWeights", "excitation", "noise", "source_spectrum"]
+__all__ = ["Excitation", "SourceWeights", "excitation", "noise", "source_spectrum"]
 
 SINE_AMPLITUDE = 0.1
 VOICED_NOISE = 0.003  # amplitude of the noise beside a voiced sine
@@ -57,48 +57,64 @@ def noise(samples: int, seed: int) -> NDArray[np.float32]:
     return np.random.Generator(np.random.PCG64(seed)).standard_normal(samples, np.float32)
 
 
-def excitation(
-    pitch: NDArray[np.float32], weights: SourceWeights, seed: int, samples_per_step: int
-) -> NDArray[np.float32]:
-    """The source signal.
+class Excitation:
+    """The source signal, or any stretch of it.
 
     Args:
         pitch: (S,) Hz, one value a half frame.
         weights: of the harmonics.
         seed: of the noise; negative for none.
         samples_per_step: samples of a half frame.
-
-    Returns:
-        (S x samples_per_step,) float32, between -1 and 1.
     """
-    steps, harmonics = len(pitch), np.arange(1, HARMONICS + 1)
-    turns = pitch.astype(np.float64)[:, None] * harmonics / SAMPLE_RATE
-    phase = np.cumsum(turns % 1.0, axis=0) * samples_per_step  # (S, 9) cycles; wrapped as the reference wraps
-    # Between the middles of neighbouring half frames the phase runs from one value to the next.
-    start = np.concatenate([phase[:1], phase])  # (S + 1, 9)
-    slope = np.concatenate([np.zeros((1, HARMONICS)), np.diff(phase, axis=0), np.zeros((1, HARMONICS))])
-    whole = (start % 1.0).astype(np.float32)
-    within = (np.arange(samples_per_step) + 0.5) / samples_per_step  # (300,)
-    merged = np.zeros((steps + 1, samples_per_step), np.float32)
 
-    def merge(begin: int) -> None:
-        block = slice(begin, begin + AT_ONCE)
-        for h in range(HARMONICS):
-            run = slope[block, h, None] * within
-            run -= np.floor(run)  # % 1.0 to the last bit, ten times as fast
-            angle = whole[block, h, None] + run.astype(np.float32)
-            angle *= np.float32(2 * np.pi)
-            merged[block] += weights.harmonics[h] * np.sin(angle, out=angle)
+    def __init__(self, pitch: NDArray[np.float32], weights: SourceWeights, seed: int, samples_per_step: int) -> None:
+        self.weights, self.samples, self.steps = weights, samples_per_step, len(pitch)
+        turns = pitch.astype(np.float64)[:, None] * np.arange(1, HARMONICS + 1) / SAMPLE_RATE
+        phase = np.cumsum(turns % 1.0, axis=0) * samples_per_step  # (S, 9) cycles; wrapped as the reference wraps
+        # Between the middles of neighbouring half frames the phase runs from one value to the next.
+        start = np.concatenate([phase[:1], phase])  # (S + 1, 9)
+        self.start = (start % 1.0).astype(np.float32)
+        self.slope = np.concatenate([np.zeros((1, HARMONICS)), np.diff(phase, axis=0), np.zeros((1, HARMONICS))])
+        voiced, norm = pitch > VOICED_HZ, float(np.linalg.norm(weights.harmonics))
+        self.sine_gain = np.where(voiced, SINE_AMPLITUDE, 0.0).astype(np.float32)
+        self.noise_gain = np.where(voiced, VOICED_NOISE, UNVOICED_NOISE).astype(np.float32) * norm
+        self.noise = noise(self.steps * samples_per_step, seed)
 
-    on_cores(merge, range(0, steps + 1, AT_ONCE))
-    half = samples_per_step // 2  # the first segment is read from its middle, the last up to it
-    sines = merged.reshape(-1)[half : half + steps * samples_per_step]
+    def __call__(self, begin: int, end: int) -> NDArray[np.float32]:
+        """((end - begin) x samples_per_step,) float32, between -1 and 1: these half frames of it."""
+        samples = self.samples
+        within = (np.arange(samples) + 0.5) / samples  # (300,)
+        merged = np.zeros((end + 1 - begin, samples), np.float32)
 
-    voiced = pitch > VOICED_HZ
-    sine_gain = np.repeat(np.where(voiced, SINE_AMPLITUDE, 0.0).astype(np.float32), samples_per_step)
-    norm = float(np.linalg.norm(weights.harmonics))
-    noise_gain = np.repeat(np.where(voiced, VOICED_NOISE, UNVOICED_NOISE).astype(np.float32) * norm, samples_per_step)
-    return np.tanh(sines * sine_gain + noise_gain * noise(len(sines), seed) + np.float32(weights.bias))
+        def merge(first: int) -> None:
+            block, out = slice(first, min(first + AT_ONCE, end + 1)), merged[first - begin :][:AT_ONCE]
+            for h in range(HARMONICS):
+                run = self.slope[block, h, None] * within
+                run -= np.floor(run)  # % 1.0 to the last bit, ten times as fast
+                angle = self.start[block, h, None] + run.astype(np.float32)
+                angle *= np.float32(2 * np.pi)
+                out += self.weights.harmonics[h] * np.sin(angle, out=angle)
+
+        on_cores(merge, range(begin, end + 1, AT_ONCE))
+        half = samples // 2  # the first segment is read from its middle, the last up to it
+        sines = merged.reshape(-1)[half : half + (end - begin) * samples]
+        gains = (np.repeat(gain[begin:end], samples) for gain in (self.sine_gain, self.noise_gain))
+        signal = sines * next(gains) + next(gains) * self.noise[begin * samples : end * samples]
+        return np.tanh(signal + np.float32(self.weights.bias))
+
+    def spectrum(self, begin: int, end: int, config: GeneratorConfig) -> NDArray[np.float32]:
+        """``source_spectrum`` of the whole over these half frames, and the column behind them."""
+        first, last = max(0, begin - 1), min(self.steps, end + 1)  # a column hears less than a half frame around it
+        columns = config.columns_per_half_frame
+        found = source_spectrum(self(first, last), config)
+        return found[(begin - first) * columns :][: (end - begin) * columns + 1]
+
+
+def excitation(
+    pitch: NDArray[np.float32], weights: SourceWeights, seed: int, samples_per_step: int
+) -> NDArray[np.float32]:
+    """(S x samples_per_step,): all of the source signal; arguments as in ``Excitation``."""
+    return Excitation(pitch, weights, seed, samples_per_step)(0, len(pitch))
 
 
 @one_core
