@@ -11,13 +11,16 @@ from sonant.kernels import best, instructions
 
 __all__ = ["Entry", "Row", "rows"]
 
-# How each library is told to leave AVX-512 alone. ONNX Runtime and whisper.cpp can't be told, and OpenVINO 2026.4 then
-# fails to compile a Softmax, so they are left out.
-AVX2 = {
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "CT2_FORCE_CPU_ISA": "AVX2",
-    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-    "ATEN_CPU_CAPABILITY": "avx2",
+# How each library is told to leave AMX, or AVX-512, alone. ONNX Runtime and whisper.cpp can't be told, and OpenVINO
+# 2026.4 fails to compile a Softmax without AVX-512, so they are left out.
+LIMITS = {
+    "avx512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16", "MKL_ENABLE_INSTRUCTIONS": "AVX512_E3"},
+    "avx2": {
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "CT2_FORCE_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+    },
 }
 
 
@@ -160,17 +163,32 @@ def rows(weights: Path) -> tuple[Row, ...]:
             )
             for size in ("base", "large")
         ),
-        Row("avx2-kokoro", "Kokoro, without AVX-512", "paragraphs", kokoro[:2], {"do": "speak", "seed": 0}, 2, 2, AVX2),
-        Row("avx2-base", "Whisper base, short clips, without AVX-512", "clips", base[:3], greedy, 3, 6, AVX2),
+    )
+    here = instructions.levels()
+    below = [level for level in LIMITS if level in here[1:]]
+    return (*found, *(row for level in below for row in limited(level, weights)))
+
+
+def limited(level: str, weights: Path) -> tuple[Row, ...]:
+    """Rows at a level below this CPU's, with the systems that can be told."""
+    without = "AMX" if level == "avx512" else "AVX-512"
+    greedy, limit = {"do": "hear", "language": "en", "batch": 1, "beam": 1}, LIMITS[level]
+    base, letter = heard("whisper-base", weights), letters("wav2vec2-base", weights)
+    if level == "avx2":
+        told, letter = base[:3], letter[:2]  # bfloat16 would be emulated
+    else:
+        told = only(base, "sonant", "faster-whisper", "openvino-genai")
+    speaking = {"do": "speak", "seed": 0}
+    return (
+        Row(f"{level}-kokoro", f"Kokoro, without {without}", "paragraphs", spoken(weights)[:2], speaking, 2, 2, limit),
+        Row(f"{level}-base", f"Whisper base, short clips, without {without}", "clips", told, greedy, 3, 6, limit),
         Row(
-            "avx2-ctc",
-            "wav2vec 2.0 base shape, 20 s, without AVX-512",
+            f"{level}-ctc",
+            f"wav2vec 2.0 base shape, 20 s, without {without}",
             "noise",
-            letters("wav2vec2-base", weights)[:2],
+            letter,
             greedy,
             3,
-            environment=AVX2,
+            environment=limit,
         ),
     )
-    narrow = "avx512" in instructions.levels()
-    return tuple(row for row in found if narrow or not row.environment)  # without AVX-512 all rows are such

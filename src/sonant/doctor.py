@@ -78,10 +78,11 @@ def _dtypes(engine: str) -> tuple[tuple[str, str], ...]:
         return (("every family", "float32 on the CPU, float16 on other devices"),)
     if engine != "openvino":
         return (("every family", "float32: what this engine computes in"),) if engine else ()
-    whisper = own_kernels.whisper_dtypes()
+    small, large = (own_kernels.whisper_dtypes(channels) for channels in (1, own_kernels.LARGE))
+    sizes = {"whisper": small} if small == large else {"whisper tiny to small": small, "whisper medium, large": large}
     return (
         ("kokoro", ": ".join(own_kernels.speech_dtype())),
-        ("whisper", f"encoder {whisper.encoder}, decoder {whisper.decoder}: {whisper.reason}"),
+        *((name, f"encoder {each.encoder}, decoder {each.decoder}: {each.reason}") for name, each in sizes.items()),
         ("wav2vec2", ": ".join(own_kernels.auto_dtype())),
     )
 

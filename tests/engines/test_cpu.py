@@ -11,8 +11,9 @@ from sonant.kernels import best, instructions
 HASWELL = frozenset({"avx2", "fma", "f16c"})
 ALDER_LAKE = HASWELL | {"avx_vnni"}
 CASCADE_LAKE = HASWELL | {"avx512f", "avx512bw", "avx512_vnni"}
-ZEN_4 = CASCADE_LAKE | {"avx512_bf16"}
-SAPPHIRE_RAPIDS = ZEN_4 | {"avx_vnni", "amx_bf16", "amx_int8"}
+COOPER_LAKE = CASCADE_LAKE | {"avx512_bf16"}
+ZEN_4 = COOPER_LAKE | {"sse4a"}
+SAPPHIRE_RAPIDS = COOPER_LAKE | {"avx_vnni", "amx_bf16", "amx_int8"}
 
 
 @pytest.fixture(autouse=True)
@@ -50,10 +51,12 @@ def test_whisper(monkeypatch, flags, limit, encoder):
     ("machine", "flags", "limit", "levels"),
     [
         ("x86_64", HASWELL, "", ["avx2"]),
-        ("x86_64", CASCADE_LAKE, "", ["avx512", "avx2"]),
-        ("x86_64", SAPPHIRE_RAPIDS, "", ["amx", "avx512", "avx2"]),
+        ("x86_64", ALDER_LAKE, "", ["avx2-vnni", "avx2"]),
+        ("x86_64", ALDER_LAKE, "AVX2", ["avx2"]),
+        ("x86_64", CASCADE_LAKE, "", ["avx512-vnni", "avx512", "avx2"]),
+        ("x86_64", SAPPHIRE_RAPIDS, "", ["amx", "avx512-vnni", "avx512", "avx2-vnni", "avx2"]),
         ("x86_64", SAPPHIRE_RAPIDS, "AVX2", ["avx2"]),
-        ("x86_64", SAPPHIRE_RAPIDS, "AVX512_CORE", ["avx512", "avx2"]),
+        ("x86_64", SAPPHIRE_RAPIDS, "AVX512_CORE", ["avx512", "avx2-vnni", "avx2"]),
         ("x86_64", SAPPHIRE_RAPIDS, "SSE41", []),
         ("x86_64", HASWELL | {"avx512f"}, "", ["avx2"]),  # Xeon Phi
         ("x86_64", frozenset({"avx2"}), "", []),  # without multiply-and-add
@@ -71,7 +74,12 @@ def test_kernels(monkeypatch, machine, flags, limit, levels):
 
 @pytest.mark.parametrize(
     ("flags", "dtype", "speech"),
-    [(HASWELL, "int16", "int16"), (ZEN_4, "bfloat16", "int16"), (None, "float32", "float32")],
+    [
+        (HASWELL, "int16", "int16"),
+        (COOPER_LAKE, "int16", "int16"),
+        (ZEN_4, "bfloat16", "int16"),
+        (None, "float32", "float32"),
+    ],
 )
 def test_own_kernels(monkeypatch, flags, dtype, speech):
     monkeypatch.setattr(instructions, "_flags", lambda: flags)
@@ -94,9 +102,28 @@ def test_bytes_for_whispers_encoder_where_there_are_tiles(monkeypatch):
     for dtypes, encoder in (({"float32", "int16", "bfloat16", "int8"}, "int8"), ({"float32", "int16"}, "bfloat16")):
         known = frozenset(dtypes)
         monkeypatch.setattr(best, "open_level", lambda level, known=known: best.Library(level, 32, known, None))
-        chosen = own_kernels.whisper_dtypes()
+        chosen = own_kernels.whisper_dtypes(384)
         assert (chosen.encoder, chosen.decoder) == (encoder, "int8")
         assert chosen.reason
+
+
+@pytest.mark.parametrize(
+    ("flags", "small", "large"),
+    [
+        (HASWELL, "int16", "int16"),
+        (ALDER_LAKE, "int16", "int8"),
+        (CASCADE_LAKE, "int16", "int8"),
+        (ZEN_4, "int16", "int8"),
+        (None, "float32", "float32"),
+    ],
+)
+def test_whispers_encoder_without_tiles(monkeypatch, flags, small, large):
+    monkeypatch.setattr(instructions, "_flags", lambda: flags)
+    whole = frozenset({"float32", "int16"})
+    monkeypatch.setattr(best, "open_level", lambda level: best.Library(level, 16, whole, None))
+    for channels, encoder in ((384, small), (768, small), (1024, large), (1280, large)):
+        chosen = own_kernels.whisper_dtypes(channels)
+        assert (chosen.encoder, chosen.decoder) == (encoder, "int8")
 
 
 def test_bfloat16_only_where_it_is_arithmetic(monkeypatch):
@@ -106,6 +133,9 @@ def test_bfloat16_only_where_it_is_arithmetic(monkeypatch):
         runtime.plan(EngineOptions(dtype="bfloat16"))
     monkeypatch.setattr(instructions, "_flags", lambda: ZEN_4)
     assert cpu.auto_dtype()[0] == runtime.plan(EngineOptions()).dtype == "bfloat16"
+    monkeypatch.setattr(instructions, "_flags", lambda: COOPER_LAKE)
+    assert cpu.auto_dtype()[0] == runtime.plan(EngineOptions()).dtype == "float32"  # it may still be asked for
+    assert runtime.plan(EngineOptions(dtype="bfloat16")).dtype == "bfloat16"
 
 
 def test_activations_are_quantised_only_where_onednn_may(monkeypatch):

@@ -472,13 +472,13 @@ def test_the_cache_keeps_few_rungs(checkpoint, kept, tmp_path, monkeypatch):
 
 
 def test_int8_of_other_weights_is_refused(checkpoint, monkeypatch):
-    monkeypatch.setattr(cpu, "detect", lambda: cpu.Cpu(known=True, bfloat16=False, int8=True, amx=False))
+    monkeypatch.setattr(cpu, "detect", lambda: cpu.Cpu(known=True, bfloat16=False, int8=True, amx=False, amd=False))
     with pytest.raises(BadInput, match=r"measured for kokoro-82m only, and tiny has other.*allowed: auto, float32"):
         open_engine(checkpoint, EngineOptions("openvino", dtype="int8"))
 
 
 def test_int8_without_vnni_is_refused(checkpoint, monkeypatch):
-    monkeypatch.setattr(cpu, "detect", lambda: cpu.Cpu(known=True, bfloat16=False, int8=False, amx=False))
+    monkeypatch.setattr(cpu, "detect", lambda: cpu.Cpu(known=True, bfloat16=False, int8=False, amx=False, amd=False))
     with pytest.raises(BadInput, match=r"VNNI.*allowed here: auto, float32"):
         open_engine(checkpoint, EngineOptions("openvino", dtype="int8"))
 

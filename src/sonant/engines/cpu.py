@@ -18,12 +18,14 @@ class Cpu:
         bfloat16: products of bfloat16 (AVX512_BF16 or AMX).
         int8: dot products of int8 (VNNI), on AVX-512 or on AVX2.
         amx: tiles, which make bfloat16 the fastest of all for large matrices.
+        amd: whose AVX512_BF16 multiplies twice as many numbers as float32's instructions; Intel's takes as long.
     """
 
     known: bool
     bfloat16: bool
     int8: bool
     amx: bool
+    amd: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,14 @@ def detect() -> Cpu:
     """This machine's CPU, under the limit that ONEDNN_MAX_CPU_ISA sets now."""
     usable, limit = instructions.usable(), instructions.limit()
     if usable is None:
-        return Cpu(False, False, False, False)
+        return Cpu(False, False, False, False, False)
     return Cpu(
         known=True,
         bfloat16=bool(usable & {"avx512_bf16", "amx_bf16"}),
         # a limit that names AVX-512 leaves the shorter registers' VNNI out
         int8="avx512_vnni" in usable or ("avx_vnni" in usable and not limit.startswith("AVX512")),
         amx="amx_bf16" in usable,
+        amd="sse4a" in usable,
     )
 
 
@@ -55,7 +58,10 @@ def auto_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
     Args:
         bfloat16: whether the CPU multiplies bfloat16, where a runtime knows it; None to look.
     """
-    if detect().bfloat16 if bfloat16 is None else bfloat16:
+    found = detect()
+    if found.bfloat16 if bfloat16 is None else bfloat16:
+        if found.known and not (found.amx or found.amd):
+            return "float32", "without AMX the CPU multiplies bfloat16 no faster"
         return "bfloat16", "the CPU multiplies bfloat16"
     return "float32", "the CPU has no bfloat16 arithmetic"
 

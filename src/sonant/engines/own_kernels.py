@@ -8,7 +8,9 @@ from __future__ import annotations
 from sonant.engines import cpu
 from sonant.kernels import best
 
-__all__ = ["auto_dtype", "speech_dtype", "whisper_dtypes"]
+__all__ = ["LARGE", "auto_dtype", "speech_dtype", "whisper_dtypes"]
+
+LARGE = 1024  # channels of Whisper medium and large, whose encoder takes as long in int16, and twice the memory
 
 
 def auto_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
@@ -35,13 +37,14 @@ def speech_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
     return dtype, reason
 
 
-def whisper_dtypes() -> cpu.Dtypes:
-    """What "auto" means for Whisper."""
+def whisper_dtypes(channels: int) -> cpu.Dtypes:
+    """What "auto" means for Whisper, of so many channels."""
     chosen, found = cpu.whisper_dtypes(), next(best.libraries(), None)
     if chosen.encoder == "bfloat16" and found and "int8" in found.dtypes:
         words = "AMX; bytes for the encoder's inner parts, a quarter of the weights to read for each token"
         return cpu.Dtypes("int8", "int8", words)
-    if chosen.encoder == "float32" and found and "int16" in found.dtypes:
+    whole = chosen.encoder == "float32" or (chosen.encoder == "int8" and channels < LARGE)
+    if whole and found and "int16" in found.dtypes:
         words = f"sonant's kernels ({found.level}) for the encoder, a quarter of the weights to read for each token"
         return cpu.Dtypes("int16", chosen.decoder, words)
     return chosen

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 __all__ = ["LEVELS", "SOURCES", "build", "compile_to", "digest", "file_of", "machine"]
@@ -36,12 +37,15 @@ SOURCES = (
 )
 HEADERS = ("amx.h", "attention.h", "convolutions.h", "crew.h", "panels.h", "products.h", "vectors.h")
 FLAGS = ("-O2", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno")
+AVX2 = ("-mavx2", "-mfma", "-mf16c", "-DLANES=8", "-DROWS=6")  # 16 registers of 8
 AVX512 = ("-mavx512f", "-mavx512bw", "-mfma", "-mf16c", "-DLANES=16", "-DROWS=12")  # 32 registers of 16
 LEVELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # machine: level: flags, the best level first
     "x86_64": {
         "amx": (*AVX512, "-mavx512vnni", "-mavx512bf16", "-mavx512vl", "-mamx-tile", "-mamx-bf16", "-mamx-int8"),
+        "avx512-vnni": (*AVX512, "-mavx512vnni"),
         "avx512": AVX512,
-        "avx2": ("-mavx2", "-mfma", "-mf16c", "-DLANES=8", "-DROWS=6"),  # 16 registers of 8
+        "avx2-vnni": (*AVX2, "-mavxvnni"),
+        "avx2": AVX2,
     },
     "aarch64": {"neon": ("-DLANES=4", "-DROWS=12")},  # 32 registers of 4
 }
@@ -71,7 +75,9 @@ def build() -> dict[str, str]:
     Returns:
         By level why it couldn't be made, in words, nothing where it was; no level where this machine has none.
     """
-    return {level: compile_to(file_of(level), flags) for level, flags in LEVELS.get(machine(), {}).items()}
+    levels = LEVELS.get(machine(), {})
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(levels, pool.map(compile_to, map(file_of, levels), levels.values()), strict=True))
 
 
 def compile_to(target: Path, flags: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ LEVELS = (
     "AVX512_CORE_AMX",
 )
 NEEDS = {  # flag of the kernel's cpuinfo -> level that allows its use
+    "sse4a": "SSE41",  # AMD alone has it
     "f16c": "AVX2",
     "fma": "AVX2",
     "avx2": "AVX2",
@@ -45,10 +46,13 @@ def levels() -> list[str]:
         return list(build.LEVELS["aarch64"])
     found = usable() or set()
     long = {"avx512f", "avx512bw", "fma", "f16c"}
+    short = {"avx2", "fma", "f16c"}
     needed = {
         "amx": long | {"amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni"},
+        "avx512-vnni": long | {"avx512_vnni"},
         "avx512": long,
-        "avx2": {"avx2", "fma", "f16c"},
+        "avx2-vnni": short | {"avx_vnni"},
+        "avx2": short,
     }
     return [level for level, flags in needed.items() if flags <= found]
 

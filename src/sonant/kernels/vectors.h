@@ -60,7 +60,13 @@ INLINE ints pairs(ints sum, ints a, ints b) { return sum + (ints)_mm512_madd_epi
 #include <immintrin.h>
 #define WHOLE 1
 INLINE vec larger(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b); }
+#if defined(__AVXVNNI__)
+INLINE ints pairs(ints sum, ints a, ints b) {
+    return (ints)_mm256_dpwssd_avx_epi32((__m256i)sum, (__m256i)a, (__m256i)b);
+}
+#else
 INLINE ints pairs(ints sum, ints a, ints b) { return sum + (ints)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
+#endif
 #else /* right, but int16 is no faster than float32 */
 #define WHOLE 0
 INLINE vec larger(vec a, vec b) {

@@ -321,7 +321,7 @@ def _plans(options: EngineOptions, config: WhisperConfig) -> tuple[runtime.Plan 
     """How encoder and decoder are compiled, or what runs them in place of OpenVINO, and that in words."""
     group = math.gcd(GROUP, config.d_model)
     if options.dtype == "auto":
-        chosen = own_kernels.whisper_dtypes()
+        chosen = own_kernels.whisper_dtypes(config.d_model)
     elif options.dtype == "int16":  # OpenVINO has none
         chosen = cpu.Dtypes("int16", "float32", "asked for")
     else:
