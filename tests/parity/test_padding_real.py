@@ -4,14 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_seq2seq import open_named
+from test_seq2seq import error, open_named
 from test_seq2seq_real import MODELS, PROMPTS, cached, greedy
 
 from sonant.audio import io
 from sonant.audio.features import log_mel, pad_or_trim
 from sonant.decode.search import log_softmax
+from sonant.models.whisper.padding import sounding
 
 MOST = 3e-4  # nats a token on average; what int16 and int8 are off by from float32 is 9e-4
+HEADS = [(0, 0), (3, 5)]
 
 
 @pytest.mark.weights
@@ -21,7 +23,7 @@ def test_what_is_said_of_a_clip(model):
     samples = Path(next(iter(pytest.importorskip("pytest_audioeval").__path__))) / "samples" / "audio"
     clips = sorted(samples.glob("en/*.wav")) if model.endswith(".en") else sorted(samples.glob("*/*.wav"))[::3]
     engine = open_named(cached(model), "openvino-int16")
-    thinning, prompt, apart = engine.encoder.thinning, PROMPTS[model], []
+    thinning, prompt, apart, heard = engine.encoder.thinning, PROMPTS[model], [], []
     for clip in clips:
         features = pad_or_trim(log_mel(io.read(clip, 16000).samples))[None]
         thinning.fits = False
@@ -33,6 +35,9 @@ def test_what_is_said_of_a_clip(model):
             log_softmax(engine.step(engine.fork(memory, [0]), tokens, every=True)[0].astype(np.float64))
             for memory in (whole, thin)
         )
+        attention = [engine.align(memory, 0, tokens[0], HEADS)[0] for memory in (whole, thin)]
+        heard.append(error(*(found[..., : sounding(features[0])] for found in reversed(attention))))
         apart += (np.exp(expected) * (expected - found)).sum(axis=1)[len(prompt) - 1 :].tolist()
     assert len(apart) > 20
     assert np.mean(apart) < MOST
+    assert max(heard) < 0.03  # where the sound is, and with it the words' times

@@ -62,15 +62,16 @@ def test_engines_speak_alike(name, case, checkpoint, opened, tolerances):
 @pytest.mark.weights
 @pytest.mark.parametrize("voice", ["af_heart", "bm_george"])
 def test_an_opening_is_near_the_whole(voice):
-    """Of 24 sentences in four voices 0.17 on average, 0.22 at most; another seed's noise makes 0.05."""
+    """Of 24 sentences 0.12 on average, 0.17 at most; another seed's noise makes 0.05."""
     text = "The old lighthouse keeper climbed the winding stairs every evening before sunset."
     speaker = sonant.load_tts("kokoro-82m")
-    if speaker.engine.begin(*(each[0] for each in asked(speaker.checkpoint, voice, "long", 1.0))) is None:
+    begun = speaker.engine.begin(*(each[0] for each in asked(speaker.checkpoint, voice, "long", 1.0)))
+    if begun is None:
         pytest.skip("this engine speaks whole")
     whole = speaker.speak(text, voice).audio.samples
     first, second = (chunk.audio.samples for chunk in speaker.stream(text, voice, ahead=0))
     joined = np.concatenate([first, second])
-    assert len(whole) / 5 < len(first) < len(whole) / 2
+    assert len(whole) * (begun.share - 0.05) < len(first) < len(whole) / 2
     assert abs(len(joined) - len(whole)) < 1200  # silence at the head is cut by the opening's own level
     same = min(len(joined), len(whole))
     ours, theirs, opening = joined[-same:], whole[-same:], same - len(second)
