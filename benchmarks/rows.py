@@ -22,6 +22,9 @@ LIMITS = {
         "ATEN_CPU_CAPABILITY": "avx2",
     },
 }
+WITHOUT = {"avx512": ("amx", "AMX"), "avx2": ("avx512", "AVX-512")}  # the level that is left alone, and its name
+GREEDY = {"do": "hear", "language": "en", "batch": 1, "beam": 1}
+SPEAK = {"do": "speak", "seed": 0}
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,6 @@ def letters(size: str, weights: Path) -> tuple[Entry, ...]:
 
 def rows(weights: Path) -> tuple[Row, ...]:
     """All rows, with the peers' weights in ``weights``."""
-    greedy = {"do": "hear", "language": "en", "batch": 1, "beam": 1}
     base, tiny = heard("whisper-base", weights), heard("whisper-tiny.en", weights)
     kokoro = spoken(weights)
     # sherpa-onnx has no beams for Whisper, and hears the first 30 s alone.
@@ -129,7 +131,7 @@ def rows(weights: Path) -> tuple[Row, ...]:
     long = only(base, "sonant", "faster-whisper", "openvino-genai")
     forced = {"do": "force", "mels": 128, "tokens": 200}
     found = (
-        Row("kokoro", "Kokoro, paragraphs of 100-400 phonemes", "paragraphs", kokoro, {"do": "speak", "seed": 0}, 3, 2),
+        Row("kokoro", "Kokoro, paragraphs of 100-400 phonemes", "paragraphs", kokoro, SPEAK, 3, 2),
         Row("kokoro-first", "Kokoro, first sound of 300 characters", "text", (kokoro[0], kokoro[2]), {"do": "stream"}),
         Row(
             "kokoro-batch",
@@ -139,25 +141,25 @@ def rows(weights: Path) -> tuple[Row, ...]:
             {"do": "speak_many", "seed": 0},
             3,
         ),
-        Row("tiny-greedy", "Whisper tiny.en, short clips, greedy", "clips", tiny, greedy, 3, 6),
-        Row("base-greedy", "Whisper base, short clips, greedy", "clips", base, greedy, 3, 6),
-        Row("base-beam", "Whisper base, short clips, beam 5", "clips", beams, greedy | {"beam": 5}, 3, 6),
-        Row("base-long", "Whisper base, 5 minutes, sequential, greedy", "talk", long, greedy, 2),
-        Row("base-lecture", "Whisper base, 20 minutes, sequential, greedy", "lecture", long, greedy, 1, asked=True),
-        Row("base-batch", "Whisper base, 5 minutes, batches of 8", "talk", base[:2], greedy | {"batch": 8}, 2),
+        Row("tiny-greedy", "Whisper tiny.en, short clips, greedy", "clips", tiny, GREEDY, 3, 6),
+        Row("base-greedy", "Whisper base, short clips, greedy", "clips", base, GREEDY, 3, 6),
+        Row("base-beam", "Whisper base, short clips, beam 5", "clips", beams, GREEDY | {"beam": 5}, 3, 6),
+        Row("base-long", "Whisper base, 5 minutes, sequential, greedy", "talk", long, GREEDY, 2),
+        Row("base-lecture", "Whisper base, 20 minutes, sequential, greedy", "lecture", long, GREEDY, 1, asked=True),
+        Row("base-batch", "Whisper base, 5 minutes, batches of 8", "talk", base[:2], GREEDY | {"batch": 8}, 2),
         Row("turbo", "large-v3-turbo shape, 30 s, 200 tokens", "window", shaped("large-v3-turbo", weights), forced, 2),
         Row(
             "distil", "distil-large-v3 shape, 30 s, 200 tokens", "window", shaped("distil-large-v3", weights), forced, 2
         ),
-        Row("ctc-base", "wav2vec 2.0 base shape, 20 s", "noise", letters("wav2vec2-base", weights), greedy, 3),
-        Row("ctc-large", "wav2vec 2.0 large shape, 20 s", "noise", letters("wav2vec2-large", weights), greedy, 3),
+        Row("ctc-base", "wav2vec 2.0 base shape, 20 s", "noise", letters("wav2vec2-base", weights), GREEDY, 3),
+        Row("ctc-large", "wav2vec 2.0 large shape, 20 s", "noise", letters("wav2vec2-large", weights), GREEDY, 3),
         *(
             Row(
                 f"ctc-{size}-long",
                 f"wav2vec 2.0 {size} shape, 10 minutes",
                 "long noise",
                 letters(f"wav2vec2-{size}", weights),
-                greedy,
+                GREEDY,
                 1,
                 asked=True,
             )
@@ -165,29 +167,26 @@ def rows(weights: Path) -> tuple[Row, ...]:
         ),
     )
     here = instructions.levels()
-    below = [level for level in LIMITS if level in here[1:]]
-    return (*found, *(row for level in below for row in limited(level, weights)))
+    return (*found, *(row for level in LIMITS if WITHOUT[level][0] in here for row in limited(level, weights)))
 
 
 def limited(level: str, weights: Path) -> tuple[Row, ...]:
     """Rows at a level below this CPU's, with the systems that can be told."""
-    without = "AMX" if level == "avx512" else "AVX-512"
-    greedy, limit = {"do": "hear", "language": "en", "batch": 1, "beam": 1}, LIMITS[level]
+    (_, without), limit = WITHOUT[level], LIMITS[level]
     base, letter = heard("whisper-base", weights), letters("wav2vec2-base", weights)
     if level == "avx2":
         told, letter = base[:3], letter[:2]  # bfloat16 would be emulated
     else:
         told = only(base, "sonant", "faster-whisper", "openvino-genai")
-    speaking = {"do": "speak", "seed": 0}
     return (
-        Row(f"{level}-kokoro", f"Kokoro, without {without}", "paragraphs", spoken(weights)[:2], speaking, 2, 2, limit),
-        Row(f"{level}-base", f"Whisper base, short clips, without {without}", "clips", told, greedy, 3, 6, limit),
+        Row(f"{level}-kokoro", f"Kokoro, without {without}", "paragraphs", spoken(weights)[:2], SPEAK, 2, 2, limit),
+        Row(f"{level}-base", f"Whisper base, short clips, without {without}", "clips", told, GREEDY, 3, 6, limit),
         Row(
             f"{level}-ctc",
             f"wav2vec 2.0 base shape, 20 s, without {without}",
             "noise",
             letter,
-            greedy,
+            GREEDY,
             3,
             environment=limit,
         ),
