@@ -136,6 +136,14 @@ EMULATED __m512 emulated_from_float16(__m256i x) {
     made.half[1] = _mm256_cvtph_ps(_mm256_extracti128_si256(x, 1));
     return made.all;
 }
+EMULATED __m256i emulated_to_float16(__m512 x, int how) {
+    (void)how; /* to the nearest, always */
+    union {
+        __m512 all;
+        __m256 half[2];
+    } from = {x};
+    return _mm256_set_m128i(_mm256_cvtps_ph(from.half[1], 0), _mm256_cvtps_ph(from.half[0], 0));
+}
 EMULATED uint16_t emulated_bfloat16(float x) { /* to the nearest, ties to even; next to nothing is nothing */
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -160,6 +168,7 @@ EMULATED __m512i emulated_two_to_bfloat16(__m512 high, __m512 low) {
 
 #undef _mm512_cmp_ps_mask
 #undef _mm512_roundscale_ps
+#undef _mm512_cvtps_ph
 #define _mm512_max_ps emulated_max
 #define _mm512_min_ps emulated_min
 #define _mm512_reduce_add_ps emulated_reduce_add
@@ -184,6 +193,7 @@ EMULATED __m512i emulated_two_to_bfloat16(__m512 high, __m512 low) {
 #define _mm512_setzero_si512 emulated_nothing
 #define _mm512_storeu_si512 emulated_store
 #define _mm512_cvtph_ps emulated_from_float16
+#define _mm512_cvtps_ph emulated_to_float16
 #define _mm512_cvtneps_pbh emulated_to_bfloat16
 #define _mm512_cvtne2ps_pbh emulated_two_to_bfloat16
 

@@ -160,7 +160,10 @@ def test_what_is_heard_is_kept_to_half_a_level(level, opened):
     for head in range(HEADS):
         keys, values = heard[1, 1, :, head]
         assert (np.abs(cross.keys_of(1, 1, head) - keys) <= 0.501 * np.abs(keys).max(axis=0) / 127).all()
-        found = cross.values[1, 1, head].transpose(1, 0, 2).reshape(37, -1) * cross.value_scales[1, 1, head][:, None]
+        found = (
+            cross.values[1, 1, head].transpose(1, 3, 0, 2).reshape(38, -1)[:37]
+            * cross.value_scales[1, 1, head][:, None]
+        )
         assert (np.abs(found[:, :11] - values) <= 0.501 * np.abs(values).max(axis=1, keepdims=True) / 127).all()
         assert not found[:, 11:].any()
 

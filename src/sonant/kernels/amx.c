@@ -100,8 +100,8 @@ PUBLIC void sonant_amx_convolve(const void *call, const portion *own) {
             int64_t rows = row_end - t < BLOCK ? row_end - t : BLOCK;
             if (t == row || rows < BLOCK) shape_tiles(rows);
             for (int64_t r = 0, place = t * c->outputs + n; r < rows; r++, place += c->outputs) {
-                expect(c->out + place, 0, PANEL); /* while tiles are multiplied */
-                if (c->residual && c->residual != c->out) expect(c->residual + place, 0, PANEL);
+                expect(c->out + place, 4 * PANEL, 1); /* while tiles are multiplied */
+                if (c->residual && c->residual != c->out) expect(c->residual + place, 4 * PANEL, 1);
             }
             multiply_block(HALVES, 0, 0, rows, heard + (t - row) * step, step, c->kernel, c->dilation * step,
                            c->inputs / DEPTH, weights, sums[0], PANEL);

@@ -101,6 +101,7 @@ INLINE void multiply_block(int kind, const float *others, int64_t others_row, in
                            int64_t sums_row) {
     const char *w = (const char *)weights;
     int64_t below = rows > HEIGHT ? HEIGHT * step : 0; /* without rows there the first one is read again */
+    int64_t strip = (kind == THRICE_HALVES ? 2 : 1) * STRIP * PANEL;
     float *under = sums + HEIGHT * sums_row;
     if (others) {
         _tile_loadd(0, others, 4 * others_row);
@@ -116,6 +117,7 @@ INLINE void multiply_block(int kind, const float *others, int64_t others_row, in
     for (int64_t k = 0; k < strips; k++, a += STRIP) {
         const char *row = a;
         for (int64_t tap = 0; tap < taps; tap++, row += tap_step, w += STRIP * PANEL) {
+            expect(w + strip, strip, 1); /* else a tile waits for the second cache */
             if (kind == THRICE_HALVES) {
                 _tile_loadd(6, w, 4 * PANEL);
                 _tile_loadd(7, w + STRIP, 4 * PANEL);

@@ -27,10 +27,9 @@ INLINE float weigh(float *scores, int64_t keys) {
         most = larger(most, load(scores + i));
         seen += load(scores + i);
     }
-    float largest = most[0];
-    for (int l = 1; l < LANES; l++) largest = most[l] > largest ? most[l] : largest;
+    float peak = largest(most);
     for (int64_t i = 0; i < count; i += LANES) {
-        vec weight = exponential(load(scores + i) - largest);
+        vec weight = exponential(load(scores + i) - peak);
         store(scores + i, weight);
         sum += weight;
     }

@@ -234,7 +234,7 @@ PUBLIC void sonant_convolve(const void *call, const portion *own) {
         for (int j = 0; j < STEPS; j++) {
             int64_t row = residue + c->dilation * (tile * fresh + j - (c->kernel - 1) / 2);
             steps[j] = row >= 0 && row < c->rows ? c->x + row * c->inputs : 0;
-            if (steps[j] && j >= c->kernel - 1) expect(steps[j], c->dilation * fresh * c->inputs, c->inputs);
+            if (steps[j] && j >= c->kernel - 1) expect(steps[j] + c->dilation * fresh * c->inputs, 4 * c->inputs, 1);
         }
         if (c->halves) {
             evaluate(1, c, steps, lines + i * c->inputs, in_plane);
@@ -281,8 +281,9 @@ PUBLIC void sonant_convolve(const void *call, const portion *own) {
             int64_t row = residue + c->dilation * (tile * fresh + count);
             if (row >= c->rows) break;
             at[count] = row * c->outputs;
-            if (c->residual) expect(c->residual + at[count], c->dilation * fresh * c->outputs, c->outputs);
-            if (c->residual != c->out) expect(c->out + at[count], c->dilation * fresh * c->outputs, c->outputs);
+            int64_t later = at[count] + c->dilation * fresh * c->outputs;
+            if (c->residual) expect(c->residual + later, 4 * c->outputs, 1);
+            if (c->residual != c->out) expect(c->out + later, 4 * c->outputs, 1);
         }
         interpolate(c, out + i * c->outputs, out_plane, at, count, moments);
     }

@@ -37,11 +37,6 @@ INLINE vec snake(vec x, vec alpha_by_pi, vec one_by_alpha) {
     return x + made * square * one_by_alpha;
 }
 
-/* Rows that come so many floats behind these, before they are needed: they lie too far apart for the CPU to guess. */
-INLINE void expect(const float *row, int64_t ahead, int64_t count) {
-    for (int64_t i = 0; i < count; i += 16) __builtin_prefetch(row + ahead + i);
-}
-
 /* Adds to moments, (2, channels): the sum and the sum of squares of count values, given those of their differences to
    one of them, so that float32 loses nothing where the mean is large. */
 INLINE void add_moments(double *moments, int64_t channels, int64_t channel, int count, vec pivot, vec sum, vec square) {

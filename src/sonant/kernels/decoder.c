@@ -4,7 +4,8 @@
    A step reads all weights for few rows, so weights are int8, a scale for each output; rows are rounded to int16, all
    sums of one fit 32 bits (products.h). Many rows are multiplied on tiles instead, where there are some. What is heard is
    read whole for each token, too, so keys and values of the cross-attention are int8: keys with a scale for each channel,
-   which queries are taken times, values with one for each frame, which weights are. Everything else is float32. */
+   which queries are taken times, values with one for each frame, which weights are. What was decoded is kept in float16.
+   All of this is asked for ahead: read by read, two cores get half of what memory gives. */
 
 #include "attention.h"
 #include "crew.h"
@@ -19,6 +20,9 @@
 #endif
 
 #define AT_ONCE 65536     /* bytes of weights that a thread takes at a time */
+#define AHEAD 4096        /* bytes that the second cache is asked for before they are read, */
+#define SOON 768          /* and the first one */
+#define TOKENS_AHEAD 16   /* the same for what was decoded */
 #define CHUNK 16          /* rows that attend together */
 #define EPSILON 1e-5f     /* of the norms */
 #define PHASES_A_LAYER 8
@@ -42,11 +46,12 @@ typedef struct {
     float *asked;               /* (rows, 3 width) */
     float *heard;               /* (rows, width), zeros behind the channels */
     float *inner;               /* (rows, inner) */
-    float *cache;               /* keys and values of what was decoded, (layers, 2, sequences, heads, longest, size) */
+    uint16_t *cache;            /* keys and values of what was decoded in float16, (layers, 2, sequences, heads, longest,
+                                   size up to whole registers) */
     const int32_t *lines;       /* (sequences, longest): of the cache, that hold the tokens which a sequence follows */
     const int8_t *keys;         /* (windows, layers, heads, key panels, deep / 2, PANEL, 2), deep the size made even */
     const float *key_scales;    /* (windows, layers, heads, size) */
-    const int8_t *values;       /* (windows, layers, heads, size panels, frames, PANEL) */
+    const int8_t *values;       /* (windows, layers, heads, size panels, frames made even / 2, PANEL, 2) */
     const float *value_scales;  /* (windows, layers, heads, frames) */
     float *queries;             /* (layers, rows, width) of the cross-attention; or none */
     float *logits;              /* (sequences or rows, panels x PANEL) */
@@ -80,22 +85,42 @@ INLINE void put(const target *to, int64_t row, int64_t column, vec value) {
     store(out, to->how == ACTIVATE ? gelu(value) : value);
 }
 
-/* Sums of count rows, known to the compiler, times one panel (depth / 2, PANEL, 2). */
+/* What comes behind this line of weights, of keys or of values. */
+INLINE void read_on(const int8_t *from) {
+    expect(from + AHEAD, LINE, 2);
+    expect(from + SOON, LINE, 1);
+}
+
+/* Adds two inputs of count rows, known to the compiler, times theirs of a panel. */
+INLINE void add_pairs(int count, const int16_t *a, int64_t stride, const int8_t *from, ints left[ROWS], ints right[ROWS]) {
+    read_on(from);
+    ints first = load_pairs(from);
+    ints second = load_pairs((from + PANEL));
+    UNROLL for (int r = 0; r < count; r++) {
+        ints two = *(const pair *)(a + r * stride) - (ints){0};
+        left[r] = pairs(left[r], two, first);
+        ONE_BY_ONE(left[r]);
+        right[r] = pairs(right[r], two, second);
+        ONE_BY_ONE(right[r]);
+    }
+}
+
+/* Sums of count rows, known to the compiler, times one panel (depth / 2, PANEL, 2). Few rows are summed in several
+   parts, else each sum would wait for the one before. */
 INLINE void narrow_sums(int count, const int16_t *a, int64_t stride, int64_t depth, const int8_t *from, ints left[ROWS],
                         ints right[ROWS]) {
-    const int8_t *end = from + depth * PANEL;
-    UNROLL for (int r = 0; r < count; r++) left[r] = right[r] = (ints){0};
-    for (; from < end; from += 2 * PANEL, a += 2) {
-        __builtin_prefetch(from + 2048, 0, 2);
-        ints first = load_pairs(from);
-        ints second = load_pairs((from + PANEL));
-        UNROLL for (int r = 0; r < count; r++) {
-            ints two = *(const pair *)(a + r * stride) - (ints){0};
-            left[r] = pairs(left[r], two, first);
-            ONE_BY_ONE(left[r]);
-            right[r] = pairs(right[r], two, second);
-            ONE_BY_ONE(right[r]);
-        }
+    const int parts = count == 1 ? 4 : count == 2 ? 2 : 1;
+    ints lefts[4][ROWS], rights[4][ROWS];
+    int64_t steps = depth / 2;
+    UNROLL for (int p = 0; p < parts; p++)
+        UNROLL for (int r = 0; r < count; r++) lefts[p][r] = rights[p][r] = (ints){0};
+    for (; steps >= parts; steps -= parts)
+        UNROLL for (int p = 0; p < parts; p++, from += 2 * PANEL, a += 2)
+            add_pairs(count, a, stride, from, lefts[p], rights[p]);
+    for (; steps > 0; steps--, from += 2 * PANEL, a += 2) add_pairs(count, a, stride, from, lefts[0], rights[0]);
+    UNROLL for (int r = 0; r < count; r++) {
+        left[r] = lefts[0][r], right[r] = rights[0][r];
+        UNROLL for (int p = 1; p < parts; p++) left[r] += lefts[p][r], right[r] += rights[p][r];
     }
 }
 
@@ -160,6 +185,13 @@ static void wide_panel(int64_t rows, const uint16_t *a, int64_t stride, const ma
 }
 #endif
 
+/* The next panels of a matrix for this thread; what it reads first of them is asked for. */
+INLINE int64_t take_panels(const member *m, const matrix *w, int64_t count) {
+    int64_t first = take(&m->all, count);
+    if (first < w->panels) expect(w->weights + first * w->depth * PANEL, AHEAD, 2);
+    return first;
+}
+
 /* Rows, normed where there is a norm, times a matrix: this thread's share of it. Every thread rounds all rows, since it
    would wait longer for the others to do so. */
 static void multiply(member *m, int64_t rows, const float *x, int64_t x_row, const float *norm, const matrix *w,
@@ -168,6 +200,10 @@ static void multiply(member *m, int64_t rows, const float *x, int64_t x_row, con
     float *row = m->space, *scales = row + depth;
     int16_t *numbers = (int16_t *)(((uintptr_t)(scales + rows) + 63) / 64 * 64);
     dress how = {norm, norm + m->d->width, EPSILON, 0, NONE};
+    int64_t share = w->panels / (2 * m->all.members), count = AT_ONCE / (depth * PANEL);
+    count = count < share ? count : share;
+    count = count > 0 ? count : 1;
+    int64_t n = take_panels(m, w, count); /* they come while rows are rounded */
     for (int64_t r = 0; r < rows; r++) {
         memcpy(row, x + r * x_row, depth * sizeof(float));
         if (norm) dress_row(&how, row, m->d->channels, depth);
@@ -180,11 +216,9 @@ static void multiply(member *m, int64_t rows, const float *x, int64_t x_row, con
 #endif
         scales[r] = round_row(row, depth, depth, BYTE_LEVELS, numbers + r * depth);
     }
-    int64_t share = w->panels / (2 * m->all.members), count = AT_ONCE / (depth * PANEL);
-    count = count < share ? count : share;
-    count = count > 0 ? count : 1;
-    for (int64_t first; (first = take(&m->all, count)) < w->panels;)
-        for (int64_t n = first; n < first + count && n < w->panels; n++) {
+    for (int64_t next; n < w->panels; n = next) {
+        next = take_panels(m, w, count);
+        for (int64_t end = n + count; n < end && n < w->panels; n++) {
 #if defined(SONANT_AMX_H)
             if (wide) {
                 wide_panel(rows, (uint16_t *)numbers, depth, w, n, (uint16_t *)numbers + rows * depth, &to);
@@ -193,6 +227,7 @@ static void multiply(member *m, int64_t rows, const float *x, int64_t x_row, con
 #endif
             narrow_panel(rows, numbers, depth, scales, w, n, &to);
         }
+    }
 #if defined(SONANT_AMX_H)
     if (wide) _tile_release();
 #endif
@@ -201,88 +236,70 @@ static void multiply(member *m, int64_t rows, const float *x, int64_t x_row, con
 
 /* ---- attention ---- */
 
-INLINE float dot(const float *a, const float *b, int64_t size) {
+INLINE float dot(const float *a, const uint16_t *b, int64_t size) {
     vec sum = {0};
-    int64_t i = 0;
-    float rest = 0;
-    for (; i + LANES <= size; i += LANES) sum += load(a + i) * load(b + i);
-    for (; i < size; i++) rest += a[i] * b[i];
-    return rest + total(sum);
+    for (int64_t i = 0; i < size; i += LANES) sum += load_part(a + i, size - i) * load_float16(b + i);
+    return total(sum);
+}
+
+/* Values of known tokens times their weights, count registers of each, known to the compiler; a token's begin step
+   numbers behind the one's before. */
+INLINE void weigh_values(int count, const step *s, const int32_t *lines, const float *weights, int64_t sequence,
+                         int64_t known, int64_t line, int64_t step, const uint16_t *values, vec out[4]) {
+    UNROLL for (int i = 0; i < count; i++) out[i] = (vec){0};
+    for (int64_t p = 0; p < known; p++, values += step) {
+        const uint16_t *from = values + (p < s->past ? lines[p] : sequence) * line;
+        UNROLL for (int i = 0; i < count; i++) out[i] += weights[p] * load_float16(from + i * LANES);
+    }
 }
 
 /* One head of a sequence, to the tokens before and its own: they join the cache. */
 static void attend_before(const member *m, int64_t layer, int64_t sequence, int64_t head) {
     const decoder *d = m->d;
     const step *s = m->s;
-    int64_t line = d->longest * d->channels, at = head * d->size, size = d->size;
-    float *keys = s->cache + 2 * layer * s->sequences * line + at * d->longest, *values = keys + s->sequences * line;
+    int64_t size = d->size, whole = (size + LANES - 1) / LANES * LANES, line = d->longest * d->heads * whole;
+    uint16_t *keys = s->cache + 2 * layer * s->sequences * line + head * d->longest * whole;
+    uint16_t *values = keys + s->sequences * line;
     const int32_t *lines = s->lines + sequence * d->longest;
     float *scores = m->space;
     for (int64_t t = 0; t < s->tokens; t++) {
-        int64_t row = sequence * s->tokens + t, place = sequence * line + (s->past + t) * size;
-        const float *asked = s->asked + 3 * row * d->width + at;
-        memcpy(keys + place, asked + d->width, size * sizeof(float));
-        memcpy(values + place, asked + 2 * d->width, size * sizeof(float));
+        int64_t row = sequence * s->tokens + t, place = sequence * line + (s->past + t) * whole;
+        const float *asked = s->asked + 3 * row * d->width + head * size;
+        for (int64_t i = 0; i < size; i += LANES) {
+            store_float16(keys + place + i, load_part(asked + d->width + i, size - i));
+            store_float16(values + place + i, load_part(asked + 2 * d->width + i, size - i));
+        }
     }
     for (int64_t t = 0; t < s->tokens; t++) {
         int64_t row = sequence * s->tokens + t, known = s->past + t + 1;
-        const float *asked = s->asked + 3 * row * d->width + at;
-        float *out = s->heard + row * d->width + at;
+        const float *asked = s->asked + 3 * row * d->width + head * size;
+        float *out = s->heard + row * d->width + head * size;
         for (int64_t p = 0; p < known; p++) {
-            int64_t own = p < s->past ? lines[p] : sequence;
-            scores[p] = dot(asked, keys + own * line + p * size, size);
+            int64_t place = (p < s->past ? lines[p] : sequence) * line + p * whole;
+            expect(keys + place + TOKENS_AHEAD * whole, whole * sizeof(uint16_t), 1);
+            expect(values + place, whole * sizeof(uint16_t), 2);
+            scores[p] = dot(asked, keys + place, size);
         }
         float share = 1 / weigh(scores, known);
-        for (int64_t i = 0; i < size;) {
-            int64_t some = size - i < LANES ? 1 : LANES;
-            vec sum = {0};
-            for (int64_t p = 0; p < known; p++) {
-                const float *value = values + (p < s->past ? lines[p] : sequence) * line + p * size + i;
-                sum += scores[p] * (some == LANES ? load(value) : splat(*value));
-            }
-            sum *= share;
-            if (some == LANES) store(out + i, sum);
-            else out[i] = sum[0];
-            i += some;
+        for (int64_t p = 0; p < known; p++) scores[p] *= share;
+        for (int64_t i = 0, some; i < whole; i += some) {
+            vec made[4];
+            some = whole - i < 4 * LANES ? LANES : 4 * LANES;
+            if (some == LANES) weigh_values(1, s, lines, scores, sequence, known, line, whole, values + i, made);
+            else weigh_values(4, s, lines, scores, sequence, known, line, whole, values + i, made);
+            memcpy(out + i, made, (some < size - i ? some : size - i) * sizeof(float));
         }
     }
 }
 
-/* Scores of count rows, known to the compiler, to a panel of keys. */
-INLINE void score_tile(int count, const int16_t *a, int64_t stride, const float *scales, int64_t depth,
-                       const int8_t *keys, float *out, int64_t out_row) {
+/* Count rows, known to the compiler, times a panel of keys, or of values. */
+INLINE void heard_tile(int count, const int16_t *a, int64_t stride, const float *scales, int64_t depth,
+                       const int8_t *panel, float *out, int64_t out_row) {
     ints left[ROWS], right[ROWS];
-    narrow_sums(count, a, stride, depth, keys, left, right);
+    narrow_sums(count, a, stride, depth, panel, left, right);
     UNROLL for (int r = 0; r < count; r++) {
         store(out + r * out_row, __builtin_convertvector(left[r], vec) * scales[r]);
         store(out + r * out_row + LANES, __builtin_convertvector(right[r], vec) * scales[r]);
-    }
-}
-
-/* Few rows are summed in several parts, else each sum would wait for the one before. */
-#define PARTS(count) ((count) == 1 ? 4 : (count) == 2 ? 2 : 1)
-
-/* Weights of count rows, known to the compiler, times a panel of values (frames, PANEL). */
-INLINE void value_tile(int count, const float *a, int64_t stride, int64_t frames, const int8_t *values, float *out,
-                       int64_t out_row) {
-    const int parts = PARTS(count);
-    vec left[4][ROWS], right[4][ROWS];
-    UNROLL for (int p = 0; p < parts; p++)
-        UNROLL for (int r = 0; r < count; r++) left[p][r] = right[p][r] = (vec){0};
-    for (int64_t k = 0; k < frames;)
-        UNROLL for (int p = 0; p < parts && (p == 0 || k < frames); p++, k++, values += PANEL) {
-            __builtin_prefetch(values + 2048, 0, 2);
-            vec first = load_bytes(values);
-            vec second = load_bytes((values + LANES));
-            UNROLL for (int r = 0; r < count; r++) {
-                left[p][r] += a[r * stride + k] * first;
-                right[p][r] += a[r * stride + k] * second;
-            }
-        }
-    UNROLL for (int r = 0; r < count; r++) {
-        UNROLL for (int p = 1; p < parts; p++) left[0][r] += left[p][r], right[0][r] += right[p][r];
-        store(out + r * out_row, left[0][r]);
-        store(out + r * out_row + LANES, right[0][r]);
     }
 }
 
@@ -290,21 +307,22 @@ INLINE void value_tile(int count, const float *a, int64_t stride, int64_t frames
 typedef struct {
     const int8_t *keys, *values;
     const float *key_scales, *value_scales;
-    int64_t panels, columns, deep; /* of keys, of values; numbers of a key, made even */
+    int64_t panels, columns, deep, frames; /* of keys, of values; numbers of a key and of an output's values, made even */
 } heard_head;
 
 static heard_head heard_of(const member *m, int64_t layer, int64_t window, int64_t head) {
     const decoder *d = m->d;
     const step *s = m->s;
-    int64_t place = (window * d->layers + layer) * d->heads + head, deep = even(d->size);
+    int64_t place = (window * d->layers + layer) * d->heads + head, deep = even(d->size), frames = even(d->frames);
     int64_t panels = panels_of(d->frames), columns = panels_of(d->size);
     return (heard_head){s->keys + place * panels * deep * PANEL,
-                        s->values + place * columns * d->frames * PANEL,
+                        s->values + place * columns * frames * PANEL,
                         s->key_scales + place * d->size,
                         s->value_scales + place * d->frames,
                         panels,
                         columns,
-                        deep};
+                        deep,
+                        frames};
 }
 
 /* Queries of a head times the scales of its channels. */
@@ -328,12 +346,11 @@ static void attend_window_wide(const member *m, const heard_head *h, int64_t fir
     for (int64_t n = 0; n < h->columns; n++)
         for (int64_t k = 0; k < wide; k += 2)
             for (int l = 0; l < PANEL; l += LANES, to += 2 * LANES) {
-                vec two[2] = {{0}, {0}};
-                for (int one = 0; one < 2 && k + one < d->frames; one++) {
-                    const int8_t *from = h->values + (n * d->frames + k + one) * PANEL + l;
-                    two[one] = load_bytes(from) * h->value_scales[k + one];
-                }
-                *(unaligned_ints *)to = halves(two[0]) | halves(two[1]) << 16;
+                ints two = k < d->frames ? load_pairs((h->values + (n * h->frames + k) * PANEL + 2 * l)) : (ints){0};
+                vec first = __builtin_convertvector(two << 16 >> 16, vec), second = __builtin_convertvector(two >> 16, vec);
+                if (k < d->frames) first *= h->value_scales[k];
+                if (k + 1 < d->frames) second *= h->value_scales[k + 1];
+                *(unaligned_ints *)to = halves(first) | halves(second) << 16;
             }
     for (int64_t row = first; row < last; row += BLOCK) {
         int64_t rows = last - row < BLOCK ? last - row : BLOCK, at = row * d->width + head * d->size;
@@ -375,21 +392,23 @@ static void attend_window(const member *m, int64_t layer, int64_t window, int64_
                 const int16_t *own = numbers + r * count;
                 float *to = scores + r * wide + n * PANEL;
                 some = taken(rows - r);
-                TAKE(some, score_tile, own, count, scales + r, h.deep, keys, to, wide);
+                TAKE(some, heard_tile, own, count, scales + r, h.deep, keys, to, wide);
             }
+        expect(h.values, AHEAD, 2);
         for (int64_t r = 0; r < rows; r++) {
             float *own = scores + r * wide, share = 1 / weigh(own, d->frames);
             int64_t f = 0;
             for (; f + LANES <= d->frames; f += LANES) store(own + f, load(own + f) * share * load(h.value_scales + f));
             for (; f < d->frames; f++) own[f] *= share * h.value_scales[f];
+            scales[r] = round_row(own, wide, wide, BYTE_LEVELS, (int16_t *)own);
         }
         for (int64_t n = 0; n < h.columns; n++)
             for (int64_t r = 0, some; r < rows; r += some) {
-                const int8_t *values = h.values + n * d->frames * PANEL;
-                const float *own = scores + r * wide;
+                const int8_t *values = h.values + n * h.frames * PANEL;
+                const int16_t *own = (const int16_t *)(scores + r * wide);
                 float *to = made + r * count + n * PANEL;
                 some = taken(rows - r);
-                TAKE(some, value_tile, own, wide, d->frames, values, to, count);
+                TAKE(some, heard_tile, own, 2 * wide, scales + r, h.frames, values, to, count);
             }
         for (int64_t r = 0; r < rows; r++)
             memcpy(s->heard + (row + r) * d->width + head * d->size, made + r * count, d->size * sizeof(float));

@@ -82,7 +82,7 @@ class Cross:
     Attributes:
         keys: (B, layers, heads, key panels, size made even / 2, panel, 2) int8.
         key_scales: (B, layers, heads, size), of a channel.
-        values: (B, layers, heads, size panels, frames, panel) int8.
+        values: (B, layers, heads, size panels, frames made even / 2, panel, 2) int8.
         value_scales: (B, layers, heads, frames), of a frame.
     """
 
@@ -98,7 +98,7 @@ class Cross:
         return cls(
             aligned((*outer, wide(sizes.frames, panel) // panel, wide(sizes.size, 2) // 2, panel, 2), np.int8),
             np.empty((*outer, sizes.size), np.float32),
-            aligned((*outer, wide(sizes.size, panel) // panel, sizes.frames, panel), np.int8),
+            aligned((*outer, wide(sizes.size, panel) // panel, wide(sizes.frames, 2) // 2, panel, 2), np.int8),
             np.empty((*outer, sizes.frames), np.float32),
         )
 
@@ -157,10 +157,9 @@ class Decoder:
     def begin(self, cross: Cross, beams: int) -> Told:
         """A state without tokens, of so many sequences for each window of ``cross``."""
         windows = len(cross.keys)
-        sizes = self.layers, 2, windows * beams, self.sizes.heads, self.sizes.longest, self.sizes.size
-        return Told(
-            cross, beams, np.empty(sizes, np.float32), np.zeros((windows * beams, self.sizes.longest), np.int32)
-        )
+        rows, size = windows * beams, wide(self.sizes.size, self.team.library.panel // 2)
+        cache = np.empty((self.layers, 2, rows, self.sizes.heads, self.sizes.longest, size), np.float16)
+        return Told(cross, beams, cache, np.zeros((rows, self.sizes.longest), np.int32))
 
     def step(self, told: Told, embedded: Floats, *, every: bool = False, queries: Floats | None = None) -> Floats:
         """Take tokens in; logits (R, outputs), or of every token (R, L, outputs), filled up to whole panels.
@@ -191,13 +190,13 @@ class Told:
     Attributes:
         cross: what was heard.
         beams: sequences of each window.
-        cache: (layers, 2, R, heads, longest, size), keys and values of the tokens.
+        cache: (layers, 2, R, heads, longest, size up to whole registers), keys and values of the tokens.
         lines: (R, longest): which sequence's place in the cache holds a token that a sequence follows.
         length: tokens so far.
         own: (R, 1): a sequence's place in the cache is that of its row.
     """
 
-    def __init__(self, cross: Cross, beams: int, cache: Floats, lines: NDArray[np.int32]) -> None:
+    def __init__(self, cross: Cross, beams: int, cache: NDArray[np.float16], lines: NDArray[np.int32]) -> None:
         self.cross, self.beams, self.cache, self.lines, self.length = cross, beams, cache, lines, 0
         self.own = np.arange(len(lines), dtype=np.int32)[:, None]
         self.room: Room | None = None
@@ -229,9 +228,9 @@ class Room:
         self.hidden, self.heard = np.zeros((2, rows, decoder.width), np.float32)
         self.asked, self.inner = (np.empty((rows, size), np.float32) for size in (3 * decoder.width, decoder.inner))
         self.counters = np.zeros(decoder.phases + 1, np.int64)
-        own = (self.hidden, self.asked, self.heard, self.inner, told.cache, told.lines, *told.cross.parts)
+        own: tuple[NDArray[Any], ...] = (self.hidden, self.asked, self.heard, self.inner, told.cache, told.lines)
         numbers = sequences, tokens, 0, told.beams, 0, decoder.team.size
         counting = address(self.counters), address(self.counters[-1:])
         network = ctypes.addressof(decoder.network)
-        self.given = Step(*map(address, own), None, None, network, *numbers, *counting)
+        self.given = Step(*map(address, own + told.cross.parts), None, None, network, *numbers, *counting)
         self.floats = int(decoder.team.library.functions.sonant_decode_space(ctypes.addressof(self.given)))

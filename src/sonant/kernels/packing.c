@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define ROUNDED 0x4b400000 /* the bits of ROUNDER */
+#define TOGETHER 4         /* registers of channels */
+#define FRAMES_AHEAD 8     /* of keys and values are asked for */
 
 enum { FROM_FLOAT32, FROM_FLOAT16, FROM_BFLOAT16 };
 
@@ -27,7 +29,6 @@ PUBLIC void sonant_pack_rows(const void *from, int64_t kind, int64_t inputs, int
     for (; row < row_end; row++) {
         int64_t output = first + row;
         vec most = {0}, sum = {0};
-        float largest = 0;
         for (int64_t i = 0; i < whole; i += LANES) store(space + i, stored(from, row * inputs + i, kind));
         if (whole < inputs) { /* nothing behind the row is read */
             char last[4 * LANES] = {0};
@@ -40,10 +41,8 @@ PUBLIC void sonant_pack_rows(const void *from, int64_t kind, int64_t inputs, int
             most = larger(most, absolute(load(space + i)));
             sum += load(space + i);
         }
-        float no_number = 0;
-        for (int l = 0; l < LANES; l++) largest = most[l] > largest ? most[l] : largest, no_number += 0 * sum[l];
-        float scale = largest > 0 ? largest / BYTE_LEVELS : 1;
-        scales[output] = (scale + no_number) * factor;
+        float scale = largest(most) > 0 ? largest(most) / BYTE_LEVELS : 1;
+        scales[output] = (scale + total(0 * sum)) * factor;
         int16_t *panel = (int16_t *)(to + output / PANEL * PANEL * depth) + output % PANEL;
         for (int64_t i = 0; i < count; i += LANES) {
             int8_t bytes[LANES];
@@ -62,47 +61,71 @@ typedef struct {
     int64_t head_step, frame_step, frames, size;
 } window;
 
-/* Keys and values of some heads. No number makes its scale none. */
-PUBLIC void sonant_pack_window(const void *call, const portion *own) {
-    const window *w = call;
-    int64_t frames = w->frames, size = w->size, head_step = w->head_step, frame_step = w->frame_step;
-    float *key_scales = w->key_scales, *value_scales = w->value_scales;
-    int64_t panels = panels_of(frames), columns = panels_of(size), deep = even(size);
-    for (int64_t head = own->begin; head < own->end; head++) {
-        const float *own_keys = w->keys + head * head_step, *own_values = w->values + head * head_step;
-        int8_t *key_panels = w->to_keys + head * panels * deep * PANEL, bytes[LANES];
-        int8_t *value_panels = w->to_values + head * columns * frames * PANEL;
-        memset(key_panels + (panels - 1) * deep * PANEL, 0, deep * PANEL);
-        for (int64_t i = 0; i < size; i += LANES) {
-            int64_t some = size - i < LANES ? size - i : LANES;
-            vec most = splat(1e-30f), sum = {0};
-            for (int64_t f = 0; f < frames; f++) {
-                vec x = load_part(own_keys + f * frame_step + i, size - i);
-                most = larger(most, absolute(x));
-                sum += x;
-            }
-            vec level = (most + 0 * sum) / BYTE_LEVELS;
-            for (int64_t l = 0; l < some; l++) key_scales[head * size + i + l] = level[l];
-            for (int64_t f = 0; f < frames; f++) {
-                int8_t *to = key_panels + f / PANEL * deep * PANEL + f % PANEL * 2 + i * PANEL;
-                store_bytes(bytes, rounded(load_part(own_keys + f * frame_step + i, size - i) / level));
-                for (int l = 0; l < LANES && i + l < deep; l += 2) memcpy(to + l * PANEL, bytes + l, 2);
+/* Keys of a head, with a scale for each channel: so many registers of channels at a time, whole lines of each frame. */
+static void pack_keys(const window *w, const float *keys, int8_t *to, float *scales) {
+    int64_t size = w->size, deep = even(size);
+    memset(to + w->frames / PANEL * deep * PANEL, 0, w->frames % PANEL ? deep * PANEL : 0); /* of keys that aren't there */
+    for (int64_t i = 0; i < size; i += TOGETHER * LANES) {
+        vec most[TOGETHER], none[TOGETHER], times[TOGETHER];
+        UNROLL for (int k = 0; k < TOGETHER; k++) most[k] = splat(1e-30f), none[k] = (vec){0};
+        for (int64_t f = 0; f < w->frames; f++) {
+            const float *key = keys + f * w->frame_step + i;
+            expect(key + FRAMES_AHEAD * w->frame_step, TOGETHER * LANES * sizeof(float), 1);
+            UNROLL for (int k = 0; k < TOGETHER; k++) {
+                vec x = load_part(key + k * LANES, size - i - k * LANES);
+                most[k] = larger(most[k], absolute(x));
+                none[k] += 0 * x;
             }
         }
-        for (int64_t f = 0; f < frames; f++) {
-            const float *value = own_values + f * frame_step;
-            vec most = splat(1e-30f), sum = {0};
-            float largest = 0;
+        UNROLL for (int k = 0; k < TOGETHER; k++) {
+            vec level = (most[k] + none[k]) / BYTE_LEVELS;
+            times[k] = 1.0f / level;
+            for (int64_t l = 0; l < LANES && i + k * LANES + l < size; l++) scales[i + k * LANES + l] = level[l];
+        }
+        for (int64_t f = 0; f < w->frames; f++) {
+            const float *key = keys + f * w->frame_step + i;
+            int8_t *panel = to + (f / PANEL * deep + i) * PANEL + f % PANEL * 2, bytes[TOGETHER * LANES];
+            expect(key + FRAMES_AHEAD * w->frame_step, TOGETHER * LANES * sizeof(float), 1);
+            UNROLL for (int k = 0; k < TOGETHER; k++)
+                store_bytes(bytes + k * LANES, rounded(load_part(key + k * LANES, size - i - k * LANES) * times[k]));
+            for (int64_t l = 0; l < TOGETHER * LANES && i + l < deep; l += 2) memcpy(panel + l * PANEL, bytes + l, 2);
+        }
+    }
+}
+
+/* Values of a head, with a scale for each frame. */
+static void pack_values(const window *w, const float *values, int8_t *to, float *scales) {
+    int64_t size = w->size, frames = even(w->frames), count = panels_of(size) * PANEL;
+    for (int64_t f = 0; f < frames; f += 2) {
+        const float *two[2] = {values + f * w->frame_step, values + f * w->frame_step};
+        float times[2] = {0};
+        for (int one = 0; one < 2 && f + one < w->frames; one++) {
+            const float *value = two[one] += one * w->frame_step;
+            expect(value + FRAMES_AHEAD * w->frame_step, size * sizeof(float), 1);
+            vec most = splat(1e-30f), none = {0};
             for (int64_t i = 0; i < size; i += LANES) {
                 vec x = load_part(value + i, size - i);
                 most = larger(most, absolute(x));
-                sum += x;
+                none += 0 * x;
             }
-            for (int l = 0; l < LANES; l++) largest = most[l] > largest ? most[l] : largest;
-            float level = value_scales[head * frames + f] = (largest + 0 * total(sum)) / BYTE_LEVELS;
-            for (int64_t i = 0; i < columns * PANEL; i += LANES)
-                store_bytes(value_panels + (i / PANEL * frames + f) * PANEL + i % PANEL,
-                            rounded(load_part(value + i, size - i) / level));
+            scales[f + one] = (largest(most) + total(none)) / BYTE_LEVELS;
+            times[one] = 1 / scales[f + one];
         }
+        for (int64_t i = 0; i < count; i += LANES) {
+            ints low = rounded(load_part(two[0] + i, size - i) * times[0]) & 0xff;
+            ints high = rounded(load_part(two[1] + i, size - i) * times[1]) << 8;
+            *(shorts *)(to + (i / PANEL * frames + f) * PANEL + i % PANEL * 2) = __builtin_convertvector(low | high, shorts);
+        }
+    }
+}
+
+/* Keys and values of some heads. No number makes its scale none. */
+PUBLIC void sonant_pack_window(const void *call, const portion *own) {
+    const window *w = call;
+    int64_t keys = panels_of(w->frames) * PANEL * even(w->size), values = panels_of(w->size) * PANEL * even(w->frames);
+    for (int64_t head = own->begin; head < own->end; head++) {
+        int64_t from = head * w->head_step;
+        pack_keys(w, w->keys + from, w->to_keys + head * keys, w->key_scales + head * w->size);
+        pack_values(w, w->values + from, w->to_values + head * values, w->value_scales + head * w->frames);
     }
 }

@@ -119,7 +119,7 @@ PUBLIC void sonant_multiply(const void *call, const portion *own) {
 
 float round_row(const float *from, int64_t count, int64_t deep, float levels, int16_t *to) {
     vec most = {0};
-    float largest = 0, sum = 0, everything = 0, most_sum = 2147483647.0f / levels - deep; /* rounded up to halves */
+    float sum = 0, everything = 0, most_sum = 2147483647.0f / levels - deep; /* rounded up to halves */
     for (int64_t k = 0; k < count; k += deep) {
         vec part = {0};
         for (int64_t i = k; i < count && i < k + deep; i += LANES) {
@@ -131,12 +131,12 @@ float round_row(const float *from, int64_t count, int64_t deep, float levels, in
         sum = all > sum ? all : sum;
         everything += all;
     }
-    for (int l = 0; l < LANES; l++) largest = most[l] > largest ? most[l] : largest;
-    if (largest < 1e-30f || !(everything < HUGE_VALF)) { /* silence; or no numbers, which whole ones can't say */
+    float peak = largest(most);
+    if (peak < 1e-30f || !(everything < HUGE_VALF)) { /* silence; or no numbers, which whole ones can't say */
         memset(to, 0, count * sizeof(int16_t));
         return everything < HUGE_VALF ? 0 : NAN;
     }
-    float scale = larger(splat(largest / ROW_LEVELS), splat(sum / most_sum))[0], times = 1 / scale;
+    float scale = larger(splat(peak / ROW_LEVELS), splat(sum / most_sum))[0], times = 1 / scale;
     for (int64_t i = 0; i < count; i += LANES)
         *(shorts *)(to + i) = __builtin_convertvector((ints)(load(from + i) * times + ROUNDER), shorts);
     return scale;

@@ -13,6 +13,7 @@ given the call and a portion of it (crew.c). */
 #define LANES 8
 #define ROWS 6
 #endif
+#define LINE 64 /* bytes of a cache */
 #define PANEL (2 * LANES) /* outputs that are computed together; counts of channels are multiples of it */
 
 #ifdef _WIN32
@@ -44,6 +45,15 @@ typedef int32_t pair __attribute__((aligned(2), may_alias)); /* two neighbouring
 INLINE vec load(const float *from) { return *(const unaligned *)from; }
 INLINE void store(float *to, vec value) { *(unaligned *)to = value; }
 INLINE vec splat(float value) { return value - (vec){0}; }
+
+/* Lines that come later, before they are read: into the first cache, or, from further ahead, the second. The CPU itself
+   asks for too few of them, and too late. */
+INLINE void expect(const void *from, int64_t bytes, int cache) {
+    for (const char *line = from, *end = line + bytes; line < end; line += LINE)
+        if (cache == 1) __builtin_prefetch(line, 0, 3);
+        else __builtin_prefetch(line, 0, 2);
+}
+
 #define ROUNDER 12582912.0f /* 1.5 x 2^23: added, it leaves whole numbers */
 
 /* What the vector types can't say: the larger of two; and a sum of 32 bits plus two neighbours of 16 times two. */
@@ -122,6 +132,22 @@ INLINE vec load_float16(const uint16_t *from) {
 }
 #endif
 
+/* A register as float16, to the nearest, of equal ones the even one; no number stays none. */
+#if defined(__AVX512BW__)
+INLINE void store_float16(uint16_t *to, vec x) { _mm256_storeu_si256((__m256i *)to, _mm512_cvtps_ph((__m512)x, 0)); }
+#elif defined(__AVX2__)
+INLINE void store_float16(uint16_t *to, vec x) { _mm_storeu_si128((__m128i *)to, _mm256_cvtps_ph((__m256)x, 0)); }
+#else
+INLINE void store_float16(uint16_t *to, vec x) {
+    ints sign = (ints)x >> 16 & 0x8000, size = (ints)x & 0x7fffffff, none = size > 0x7f800000;
+    ints small = (ints)((vec)size + 0.5f) - 0x3f000000; /* below 2^-14 a step is 2^-24, as it is of 0.5 */
+    ints made = (size + 0xfff + (size >> 13 & 1)) >> 13, below = size < 0x38800000, beyond = size >= 0x477ff000;
+    made = (below & small) | (~below & (made - (112 << 10)));
+    made = (beyond & (0x7c00 | (none & 0x200))) | (~beyond & made);
+    *(unaligned_shorts *)to = __builtin_convertvector(made | sign, unaligned_shorts);
+}
+#endif
+
 #if defined(__AVX512BF16__) /* to bfloat16, to the nearest, no number staying none: 16 bits each of 32, or packed */
 INLINE ints halves(vec x) { return (ints)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)x)); }
 INLINE void store_halves(uint16_t *to, vec x) { _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)x)); }
@@ -157,6 +183,17 @@ INLINE float total(vec x) {
     float sum = 0;
     for (int l = 0; l < LANES; l++) sum += x[l];
     return sum;
+#endif
+}
+
+/* The largest of them. */
+INLINE float largest(vec x) {
+#if defined(__AVX512BW__)
+    return _mm512_reduce_max_ps((__m512)x);
+#else
+    float found = x[0];
+    for (int l = 1; l < LANES; l++) found = x[l] > found ? x[l] : found;
+    return found;
 #endif
 }
 
