@@ -1,4 +1,4 @@
-"""What the work around the network takes of hearing a file: decoding and resampling, log-mel, voice detection, DTW.
+"""What the work around the network takes of hearing a file: resampling, log-mel, voice detection, DTW; and decoding.
 
     python benchmarks/share.py [--model whisper-base] [--minutes 5] [--rounds 3]
 
@@ -21,8 +21,9 @@ from memory import sound
 from sonant.audio import io
 
 RATE = 44_100
+OPENING = ("asr/source.py", "open_sound")  # decodes and resamples
 PARTS = {  # (file, function), none of which calls another of the list
-    "decoding and resampling": (("asr/source.py", "open_sound"),),
+    "resampling": (("audio/resample.py", "push"),),
     "log-mel": (("audio/features.py", "mel_peak"), ("audio/features.py", "mel_window")),
     "voice detection": (("asr/voice.py", "probabilities"),),
     "DTW": (("decode/dtw.py", "warp"), ("decode/dtw.py", "median_filter")),
@@ -52,7 +53,8 @@ def shares(asr: Any, path: Path, options: dict[str, Any]) -> tuple[float, dict[s
         (Path(file).parent.name + "/" + Path(file).name, name): cumulative
         for (file, _, name), (_, _, _, cumulative, _) in watched.stats.items()  # type: ignore[attr-defined]
     }
-    return total, {part: sum(taken.get(key, 0.0) for key in keys) / total for part, keys in PARTS.items()}
+    found = {part: sum(taken[key] for key in keys if key in taken) / total for part, keys in PARTS.items()}
+    return total, found | {"decoding": taken[OPENING] / total - found["resampling"]}
 
 
 def main() -> None:
@@ -63,12 +65,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     path, asr = material(chosen.minutes), sonant.load_asr(chosen.model)
-    print(f"| {chosen.model}, {chosen.minutes:g} minutes | s |", " | ".join(PARTS), "| together |")
-    print("|---" * (len(PARTS) + 3) + "|")
+    print(f"| {chosen.model}, {chosen.minutes:g} minutes | s |", " | ".join(PARTS), "| together | decoding |")
+    print("|---" * (len(PARTS) + 4) + "|")
     for name, options in SETTINGS.items():
         runs = [shares(asr, path, options) for _ in range(chosen.rounds)]
-        found = [statistics.median(run[1][part] for run in runs) for part in PARTS]
-        cells = [f"{100 * share:.1f} %" for share in (*found, sum(found))]
+        found = [statistics.median(run[1][part] for run in runs) for part in (*PARTS, "decoding")]
+        cells = [f"{100 * share:.1f} %" for share in (*found[:-1], sum(found[:-1]), found[-1])]
         print(f"| {name} | {statistics.median(run[0] for run in runs):.1f} |", " | ".join(cells), "|", flush=True)
 
 

@@ -34,6 +34,7 @@ SOURCES = (
     "products.c",
     "ranking.c",
     "recurrent.c",
+    "warping.c",
 )
 HEADERS = ("amx.h", "attention.h", "convolutions.h", "crew.h", "panels.h", "products.h", "vectors.h")
 FLAGS = ("-O2", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno")

@@ -313,11 +313,14 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_pack_points_space.argtypes = [POINTER, INT]
     functions.sonant_tiles.argtypes = functions.sonant_norm.argtypes = [POINTER]
     functions.sonant_rank.argtypes = [POINTER, *[INT] * 4, POINTER, POINTER]
+    functions.sonant_warp.argtypes = [POINTER, INT, INT, POINTER, POINTER, POINTER]
+    functions.sonant_medians.argtypes = [POINTER, INT, INT, POINTER, POINTER]
     functions.sonant_space.argtypes = [POINTER, INT]
     functions.sonant_attend_blocks.argtypes = [POINTER]
     functions.sonant_decode_phases.argtypes = functions.sonant_decode_space.argtypes = [POINTER]
     functions.sonant_pack_rows.argtypes = [POINTER, *[INT] * 6, ctypes.c_float, POINTER, POINTER, POINTER]
     counts = (
+        "warp",
         "tiles",
         "space",
         "attend_blocks",
