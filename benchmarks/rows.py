@@ -128,7 +128,7 @@ def rows(weights: Path) -> tuple[Row, ...]:
     kokoro = spoken(weights)
     # sherpa-onnx has no beams for Whisper, and hears the first 30 s alone.
     beams = only(base, "sonant", "faster-whisper", "whisper.cpp", "openai-whisper", "openvino-genai")
-    long = only(base, "sonant", "faster-whisper", "openvino-genai")
+    long, short = (only(one, "sonant", "faster-whisper", "openvino-genai") for one in (base, tiny))
     forced = {"do": "force", "mels": 128, "tokens": 200}
     found = (
         Row("kokoro", "Kokoro, paragraphs of 100-400 phonemes", "paragraphs", kokoro, SPEAK, 3, 2),
@@ -147,6 +147,8 @@ def rows(weights: Path) -> tuple[Row, ...]:
         Row("base-long", "Whisper base, 5 minutes, sequential, greedy", "talk", long, GREEDY, 2),
         Row("base-lecture", "Whisper base, 20 minutes, sequential, greedy", "lecture", long, GREEDY, 1, asked=True),
         Row("base-batch", "Whisper base, 5 minutes, batches of 8", "talk", base[:2], GREEDY | {"batch": 8}, 2),
+        Row("tiny-long", "Whisper tiny.en, 5 minutes, sequential, greedy", "talk", short, GREEDY, 2),
+        Row("tiny-batch", "Whisper tiny.en, 5 minutes, batches of 8", "talk", tiny[:2], GREEDY | {"batch": 8}, 2),
         Row("turbo", "large-v3-turbo shape, 30 s, 200 tokens", "window", shaped("large-v3-turbo", weights), forced, 2),
         Row(
             "distil", "distil-large-v3 shape, 30 s, 200 tokens", "window", shaped("distil-large-v3", weights), forced, 2
