@@ -7,6 +7,7 @@ Legend: R rows, V vocabulary, t tokens written (prompt and start tokens not coun
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,6 +23,7 @@ from sonant.text.bpe import SECONDS_PER_TIMESTAMP, WhisperTokenizer
 __all__ = ["NoRepeat", "RepetitionPenalty", "Rule", "SuppressBlank", "SuppressTokens", "TimestampRules", "rules_of"]
 
 FORBIDDEN = np.float32(-np.inf)
+ROUNDINGS = 1e-3  # of logits, and more
 
 
 class Rule(Protocol):
@@ -155,20 +157,23 @@ class TimestampRules:
         self._prefer_times(logits)
 
     def _pair(self, logits: NDArray[np.float32], written: NDArray[np.int64]) -> None:
-        times = written >= self.begin
-        latest = np.where(times, written, -1).max(axis=1)  # times never fall, so the last is the largest
-        closed_before = times[:, -2] if written.shape[1] > 1 else np.ones(len(written), bool)
-        for row, (last_is_time, pair_done, time) in enumerate(zip(times[:, -1], closed_before, latest, strict=True)):
+        latest = written.max(axis=1).tolist()  # times never fall, and their ids are above all others
+        for row, (time, tail) in enumerate(zip(latest, written[:, -2:].tolist(), strict=True)):
+            last_is_time = tail[-1] >= self.begin
+            pair_done = len(tail) == 1 or tail[0] >= self.begin
             if last_is_time:
                 if pair_done:  # text has to follow
                     logits[row, self.begin :] = FORBIDDEN
                 else:  # the next segment's start, or the end
                     logits[row, : self.eot] = FORBIDDEN
-            if time >= 0:  # a segment may start where the last one ended, but none is empty
+            if time >= self.begin:  # a segment may start where the last one ended, but none is empty
                 first_allowed = time if last_is_time and not pair_done else time + 1
                 logits[row, self.begin : first_allowed] = FORBIDDEN
 
     def _prefer_times(self, logits: NDArray[np.float32]) -> None:
-        together = rank(logits[:, self.begin :])[2]  # -inf in rows without an allowed time
-        likelier = together > logits[:, : self.begin].max(axis=1)
+        text, times = logits[:, : self.begin].max(axis=1), logits[:, self.begin :]
+        most = times.max(axis=1) + math.log(times.shape[1])  # what all together come to at most, -inf without any
+        if (most < text - ROUNDINGS).all():
+            return
+        likelier = rank(times)[2] > text
         logits[likelier, : self.begin] = FORBIDDEN

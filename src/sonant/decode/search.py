@@ -189,9 +189,10 @@ class Search:
             samples = options.best_of or 1
             seeds = [(options.seed, request.start_frame, round(temperature * 1000)) for request in requests]
             return Sampler(len(requests), samples, eot, temperature, seeds), samples
-        if options.beam_size is not None:
-            return BeamSearch(len(requests), options.beam_size, eot, options.patience or 1.0), options.beam_size
-        return Sampler(len(requests), 1, eot, 0.0, ()), 1
+        beams, patience = options.beam_size or 1, options.patience or 1.0
+        if beams * patience > 1:
+            return BeamSearch(len(requests), beams, eot, patience), beams
+        return Sampler(len(requests), 1, eot, 0.0, ()), 1  # one beam takes the likeliest token, too
 
     def _best(self, candidates: list[Candidate], no_speech: float, temperature: float, request: Request) -> Hypothesis:
         """The candidate with the highest log-probability, long ones made up for by the length penalty."""
