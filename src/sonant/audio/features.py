@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from sonant.blas import one_core
 from sonant.errors import BadInput
+from sonant.kernels import best
+from sonant.kernels.library import Library
 
 __all__ = [
     "FRAMES_PER_SECOND",
@@ -44,7 +46,6 @@ QUIETEST = 1e-10  # power below which a bin counts as this
 LOG_QUIETEST = -10.0
 RANGE_DECADES = 8.0  # of power kept below the peak
 BLOCK_FRAMES = 256  # frames transformed at once: their spectra stay in the cache (twice as fast as 1024)
-FEW_FRAMES = 32  # transformed at once in search of the loudest
 
 Reader = Callable[[int, int], NDArray[np.float32]]  # (start, stop) in samples, inside the recording -> (stop - start,)
 
@@ -67,7 +68,6 @@ def log_mel(samples: NDArray[np.float32], n_mels: int = 80, padding: int = 0) ->
     return _finish(spectrum, float(spectrum.max(initial=LOG_QUIETEST)))
 
 
-@one_core
 def mel_peak(read: Reader, length: int, n_mels: int = 80) -> float:
     """The loudest log10 mel power of a recording, read block by block: what ``floor="file"`` needs beforehand.
 
@@ -77,13 +77,8 @@ def mel_peak(read: Reader, length: int, n_mels: int = 80) -> float:
         n_mels: as in ``log_mel``.
     """
     peak, frames = LOG_QUIETEST, _sounding(length)
-    for start in range(0, frames, BLOCK_FRAMES):
-        heard = _frames(read, length, start, min(start + BLOCK_FRAMES, frames))
-        most = _most_power(heard, n_mels)
-        while len(louder := np.flatnonzero(most > peak)):
-            tried = louder[np.argsort(most[louder])[-FEW_FRAMES:]]  # the loudest first: hardly any is left then
-            peak = max(peak, float(_mel_of(heard[tried], n_mels).max()))
-            most[tried] = LOG_QUIETEST
+    for start in range(0, frames, WINDOW_FRAMES):
+        peak = max(peak, float(_log_power(read, length, start, min(start + WINDOW_FRAMES, frames), n_mels).max()))
     return peak
 
 
@@ -155,14 +150,17 @@ def _hann() -> NDArray[np.float32]:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FFT_SAMPLES) / FFT_SAMPLES)).astype(np.float32)
 
 
-@one_core
 def _log_power(read: Reader, length: int, start: int, stop: int, n_mels: int) -> NDArray[np.float32]:
     """log10 of mel power, (n_mels, stop - start), no floor but QUIETEST; frame k is centred on sample 160 k."""
     output = np.full((n_mels, max(0, stop - start)), np.float32(LOG_QUIETEST))
-    heard = min(stop, _sounding(length))
+    heard, kernels = min(stop, _sounding(length)), next(best.libraries(), None)
     for first in range(start, heard, BLOCK_FRAMES):
         last = min(first + BLOCK_FRAMES, heard)
-        output[:, first - start : last - start] = _mel_of(_frames(read, length, first, last), n_mels)
+        samples, made = _centred(read, length, first * HOP, (last - 1) * HOP), output[:, first - start : last - start]
+        if kernels:
+            _mel_by_kernels(kernels, samples, made)
+        else:
+            made[:] = _mel_in_numpy(samples, n_mels)
     return output
 
 
@@ -171,33 +169,37 @@ def _sounding(length: int) -> int:
     return -(-(length + FFT_SAMPLES // 2) // HOP)
 
 
-def _frames(read: Reader, length: int, first: int, last: int) -> NDArray[np.float32]:
-    """Frames [first, last), (last - first, 400), a view of their samples."""
-    span = _centred(read, length, first * HOP, (last - 1) * HOP)
-    return np.lib.stride_tricks.sliding_window_view(span, FFT_SAMPLES)[::HOP]
+def _mel_by_kernels(kernels: Library, samples: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """log10 of mel power of the frames of samples to ``out`` (n_mels, F); ``mel.c``."""
+    n_mels, frames = out.shape
+    filters, bins = mel_filters(n_mels), _bins(n_mels)
+    tables = (array.ctypes.data for array in (_hann(), _turns(), filters, bins))
+    row = out.strides[0] // out.itemsize
+    kernels.functions.sonant_log_mel(samples.ctypes.data, frames, *tables, n_mels, out.ctypes.data, row)
 
 
-def _mel_of(frames: NDArray[np.float32], n_mels: int) -> NDArray[np.float32]:
-    """log10 of mel power, (n_mels, F), of frames (F, 400)."""
+@one_core
+def _mel_in_numpy(samples: NDArray[np.float32], n_mels: int) -> NDArray[np.float32]:
+    """The same, (n_mels, F)."""
+    frames = np.lib.stride_tricks.sliding_window_view(samples, FFT_SAMPLES)[::HOP]
     spectrum = np.fft.rfft(frames * _hann(), axis=1)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
     mel = np.maximum(mel_filters(n_mels) @ power.T, np.float32(QUIETEST))
     return np.maximum(np.log10(mel), np.float32(LOG_QUIETEST))
 
 
-def _most_power(frames: NDArray[np.float32], n_mels: int) -> NDArray[np.float64]:
-    """What no log10 mel power of frames (F, 400), a view of their samples, can be above.
+@lru_cache(maxsize=4)
+def _bins(n_mels: int) -> NDArray[np.int64]:
+    """The bins of each filter that aren't zero, (n_mels, 2): the first, and the one behind the last."""
+    found = [np.flatnonzero(row) for row in mel_filters(n_mels)]
+    return np.array([(bins[0], bins[-1] + 1) if len(bins) else (0, 0) for bins in found], np.int64)
 
-    By Parseval's theorem the bins between 0 and 8 kHz, which alone are in a filter, hold at most half of 400 times the
-    energy of the windowed samples; and a piece's energy is at most what it is times the window's largest square there.
-    """
-    pieces = FFT_SAMPLES // 5
-    samples = np.concatenate([frames[:, :HOP].reshape(-1), frames[-1, HOP:]])
-    energy = np.square(samples).reshape(-1, pieces).sum(axis=1, dtype=np.float64)
-    largest = np.square(_hann().astype(np.float64)).reshape(-1, pieces).max(axis=1)
-    energies = sum(times * energy[piece::2][: len(frames)] for piece, times in enumerate(largest))
-    most = 1.01 * mel_filters(n_mels).max() * FFT_SAMPLES / 2 * energies  # 1 %: for float32's roundings
-    return np.log10(np.maximum(most, QUIETEST))
+
+@lru_cache(maxsize=1)
+def _turns() -> NDArray[np.float32]:
+    """Cosine and sine of each part of a turn, (400, 2)."""
+    angles = 2 * np.pi * np.arange(FFT_SAMPLES) / FFT_SAMPLES
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 
 def _centred(read: Reader, length: int, first: int, last: int) -> NDArray[np.float32]:

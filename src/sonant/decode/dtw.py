@@ -29,6 +29,12 @@ _SEVEN = ((0, 5), (0, 3), (1, 6), (2, 4), (0, 1), (3, 5), (2, 6), (2, 3), (3, 6)
 Path = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
+@cache
+def _kernels() -> ctypes.CDLL | None:
+    library = next(best.libraries(), None)
+    return None if library is None else library.functions
+
+
 def warp(cost: NDArray[np.floating]) -> Path:
     """The cheapest monotonic path through (N, M) costs, from corner to corner.
 
@@ -36,8 +42,10 @@ def warp(cost: NDArray[np.floating]) -> Path:
         Token index and frame index of each point of the path, two (P,) arrays.
     """
     kernels = _kernels()
-    if kernels is None:
-        return _warp_in_numpy(cost)
+    return _warp_in_numpy(cost) if kernels is None else _warp_by_kernels(kernels, cost)
+
+
+def _warp_by_kernels(kernels: ctypes.CDLL, cost: NDArray[np.floating]) -> Path:
     tokens, frames = cost.shape
     path = np.empty((tokens + frames, 2), np.int64)
     costs = np.array(cost, np.float64, order="C")
@@ -45,12 +53,6 @@ def warp(cost: NDArray[np.floating]) -> Path:
     count = kernels.sonant_warp(place(costs), tokens, frames, place(totals), place(moves), place(path))
     points = path[len(path) - count :]
     return points[:, 0], points[:, 1]
-
-
-@cache
-def _kernels() -> ctypes.CDLL | None:
-    library = next(best.libraries(), None)
-    return None if library is None else library.functions
 
 
 def _warp_in_numpy(cost: NDArray[np.floating]) -> Path:

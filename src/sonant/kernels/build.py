@@ -29,6 +29,7 @@ SOURCES = (
     "decoder.c",
     "filling.c",
     "layers_amx.c",
+    "mel.c",
     "packing.c",
     "panels.c",
     "products.c",

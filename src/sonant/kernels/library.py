@@ -313,6 +313,7 @@ def open_file(path: Path, level: str) -> Library:
     functions.sonant_pack_points_space.argtypes = [POINTER, INT]
     functions.sonant_tiles.argtypes = functions.sonant_norm.argtypes = [POINTER]
     functions.sonant_rank.argtypes = [POINTER, *[INT] * 4, POINTER, POINTER]
+    functions.sonant_log_mel.argtypes = [POINTER, INT, *[POINTER] * 4, INT, POINTER, INT]
     functions.sonant_warp.argtypes = [POINTER, INT, INT, POINTER, POINTER, POINTER]
     functions.sonant_medians.argtypes = [POINTER, INT, INT, POINTER, POINTER]
     functions.sonant_space.argtypes = [POINTER, INT]
