@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from sonant.decode import dtw
 from sonant.decode.dtw import median_filter, warp
+from sonant.kernels import best
 
 
 @pytest.fixture(params=["kernels", "numpy"])
 def maker(request, monkeypatch):
     """Who does it."""
     if request.param == "numpy":
-        monkeypatch.setattr(dtw, "_kernels", lambda: None)
-    elif dtw._kernels() is None:
+        monkeypatch.setattr(best, "library", lambda: None)
+    elif best.library() is None:
         pytest.skip("no kernels here")
     return request.param
 

@@ -153,7 +153,7 @@ def _hann() -> NDArray[np.float32]:
 def _log_power(read: Reader, length: int, start: int, stop: int, n_mels: int) -> NDArray[np.float32]:
     """log10 of mel power, (n_mels, stop - start), no floor but QUIETEST; frame k is centred on sample 160 k."""
     output = np.full((n_mels, max(0, stop - start)), np.float32(LOG_QUIETEST))
-    heard, kernels = min(stop, _sounding(length)), next(best.libraries(), None)
+    heard, kernels = min(stop, _sounding(length)), best.library()
     for first in range(start, heard, BLOCK_FRAMES):
         last = min(first + BLOCK_FRAMES, heard)
         samples, made = _centred(read, length, first * HOP, (last - 1) * HOP), output[:, first - start : last - start]

@@ -7,14 +7,11 @@ Legend: N tokens, M frames.
 
 from __future__ import annotations
 
-import ctypes
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sonant.kernels import best
-from sonant.kernels.library import place
+from sonant.kernels.library import Library, place
 
 __all__ = ["median_filter", "warp"]
 
@@ -29,28 +26,22 @@ _SEVEN = ((0, 5), (0, 3), (1, 6), (2, 4), (0, 1), (3, 5), (2, 6), (2, 3), (3, 6)
 Path = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-@cache
-def _kernels() -> ctypes.CDLL | None:
-    library = next(best.libraries(), None)
-    return None if library is None else library.functions
-
-
 def warp(cost: NDArray[np.floating]) -> Path:
     """The cheapest monotonic path through (N, M) costs, from corner to corner.
 
     Returns:
         Token index and frame index of each point of the path, two (P,) arrays.
     """
-    kernels = _kernels()
+    kernels = best.library()
     return _warp_in_numpy(cost) if kernels is None else _warp_by_kernels(kernels, cost)
 
 
-def _warp_by_kernels(kernels: ctypes.CDLL, cost: NDArray[np.floating]) -> Path:
+def _warp_by_kernels(kernels: Library, cost: NDArray[np.floating]) -> Path:
     tokens, frames = cost.shape
     path = np.empty((tokens + frames, 2), np.int64)
     costs = np.array(cost, np.float64, order="C")
     totals, moves = np.empty(frames + 1), np.empty((tokens, frames), np.int8)
-    count = kernels.sonant_warp(place(costs), tokens, frames, place(totals), place(moves), place(path))
+    count = kernels.functions.sonant_warp(place(costs), tokens, frames, place(totals), place(moves), place(path))
     points = path[len(path) - count :]
     return points[:, 0], points[:, 1]
 
@@ -95,16 +86,16 @@ def median_filter(values: NDArray[np.float32], width: int = KERNEL_WIDTH) -> NDA
     half = width // 2
     if values.shape[-1] <= half:
         return values
-    kernels = _kernels() if width == KERNEL_WIDTH and values.dtype == np.float32 else None
-    return _medians_in_numpy(values, width) if kernels is None else _medians(kernels, values)
+    kernels = best.library() if width == KERNEL_WIDTH and values.dtype == np.float32 else None
+    return _medians_in_numpy(values, width) if kernels is None else _medians_by_kernels(kernels, values)
 
 
-def _medians(kernels: ctypes.CDLL, values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _medians_by_kernels(kernels: Library, values: NDArray[np.float32]) -> NDArray[np.float32]:
     count = values.shape[-1]
     rows, output = np.ascontiguousarray(values), np.empty(values.shape, np.float32)
     space = np.zeros(count + KERNEL_WIDTH + MOST_LANES, np.float32)
     given = rows.ctypes.data, rows.size // count, count
-    kernels.sonant_medians(*given, place(space), output.ctypes.data)
+    kernels.functions.sonant_medians(*given, place(space), output.ctypes.data)
     return output
 
 

@@ -40,10 +40,10 @@ def rank(logits: Floats, count: int = 1) -> Ranking:
 
 @cache
 def _by_kernels() -> Callable[[Floats, int], Ranking] | None:
-    library = next(best.libraries(), None)
-    if library is None:
+    found = best.library()
+    if found is None:
         return None
-    function = library.functions.sonant_rank
+    function = found.functions.sonant_rank
 
     def ranked(logits: Floats, count: int) -> Ranking:
         assert logits.dtype == np.float32

@@ -17,7 +17,7 @@ def auto_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
     """What "auto" means for wav2vec 2.0: dtype and reason; ``bfloat16`` as in ``cpu.auto_dtype``."""
     dtype, reason = cpu.auto_dtype(bfloat16)
     if dtype == "float32":
-        found = next(best.libraries(), None)
+        found = best.library()
         if found is None:
             return dtype, f"{reason}, and {best.missing()}"
         if "int16" in found.dtypes:
@@ -28,7 +28,7 @@ def auto_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
 def speech_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
     """The same for Kokoro: without AMX int16 on polynomials is as fast as bfloat16 tap by tap, and more exact."""
     dtype, reason = auto_dtype(bfloat16)
-    found = next(best.libraries(), None)
+    found = best.library()
     if dtype == "bfloat16" and found and "int16" in found.dtypes and "bfloat16" not in found.dtypes:
         return (
             "int16",
@@ -39,7 +39,7 @@ def speech_dtype(bfloat16: bool | None = None) -> tuple[str, str]:
 
 def whisper_dtypes(channels: int) -> cpu.Dtypes:
     """What "auto" means for Whisper, of so many channels."""
-    chosen, found = cpu.whisper_dtypes(), next(best.libraries(), None)
+    chosen, found = cpu.whisper_dtypes(), best.library()
     if chosen.encoder == "bfloat16" and found and "int8" in found.dtypes:
         words = "AMX; bytes for the encoder's inner parts, a quarter of the weights to read for each token"
         return cpu.Dtypes("int8", "int8", words)

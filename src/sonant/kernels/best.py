@@ -11,7 +11,7 @@ from sonant.kernels import instructions
 from sonant.kernels.library import Library, open_level
 from sonant.kernels.team import Team
 
-__all__ = ["find", "libraries", "missing"]
+__all__ = ["find", "library", "missing"]
 
 
 def find(dtype: str, threads: int = 0) -> Team | None:
@@ -21,10 +21,10 @@ def find(dtype: str, threads: int = 0) -> Team | None:
         dtype: "float32", "int16", "bfloat16" or "int8".
         threads: of the CPU; 0 for one a core.
     """
-    for library in libraries():
-        known = next((one for one in library.dtypes if one == dtype), None)
+    for found in _libraries():
+        known = next((one for one in found.dtypes if one == dtype), None)
         if known is not None:
-            return Team(library, threads or cores(), known)
+            return Team(found, threads or cores(), known)
     return None
 
 
@@ -39,7 +39,12 @@ def missing() -> str:
     return said
 
 
-def libraries() -> Iterator[Library]:
+def library() -> Library | None:
+    """The best of all; None without any."""
+    return next(_libraries(), None)
+
+
+def _libraries() -> Iterator[Library]:
     """Those that can be used, best first."""
     for level in instructions.levels():
         with contextlib.suppress(MissingExtra):  # ``missing`` says why

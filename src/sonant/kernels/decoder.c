@@ -5,7 +5,7 @@
    sums of one fit 32 bits (products.h). Many rows are multiplied on tiles instead, where there are some. What is heard is
    read whole for each token, too, so keys and values of the cross-attention are int8: keys with a scale for each channel,
    which queries are taken times, values with one for each frame, which weights are. What was decoded is kept in float16.
-   All of this is asked for ahead: read by read, two cores get half of what memory gives. */
+   All of it is asked for ahead: else two cores get half of what memory gives. */
 
 #include "attention.h"
 #include "crew.h"
@@ -242,12 +242,12 @@ INLINE float dot(const float *a, const uint16_t *b, int64_t size) {
     return total(sum);
 }
 
-/* Values of known tokens times their weights, count registers of each, known to the compiler; a token's begin step
+/* Values of known tokens times their weights, count registers of each, known to the compiler; a token's begin apart
    numbers behind the one's before. */
 INLINE void weigh_values(int count, const step *s, const int32_t *lines, const float *weights, int64_t sequence,
-                         int64_t known, int64_t line, int64_t step, const uint16_t *values, vec out[4]) {
+                         int64_t known, int64_t line, int64_t apart, const uint16_t *values, vec out[4]) {
     UNROLL for (int i = 0; i < count; i++) out[i] = (vec){0};
-    for (int64_t p = 0; p < known; p++, values += step) {
+    for (int64_t p = 0; p < known; p++, values += apart) {
         const uint16_t *from = values + (p < s->past ? lines[p] : sequence) * line;
         UNROLL for (int i = 0; i < count; i++) out[i] += weights[p] * load_float16(from + i * LANES);
     }
